@@ -1,0 +1,56 @@
+# Needs Python 3.11 or later, pip and make; uv is used when it is there. Every path is relative,
+# so the checkout may lie under a path with spaces.
+.DELETE_ON_ERROR:
+.PHONY: demo test test-pg15 check bench lock clean
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+    $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTEST_WORKERS ?= 2
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+PY := .venv/bin/python
+READY := .venv/.ready
+
+demo: $(READY)
+	.venv/bin/orch demo $(DEMO_ARGS)
+
+test: $(READY)
+	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+# The tests again on PostgreSQL 15, the oldest version supported.
+test-pg15: $(READY)
+	bash tests/postgres15.sh $(PYTEST_ARGS)
+
+check: $(READY)
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	.venv/bin/lint-imports --no-logo
+
+bench: $(READY)
+	$(PY) -m tests.bench
+
+lock: $(READY)
+	$(PY) -m pip install --quiet uv
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make lock" --extra embedded --group dev \
+	    pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Everything comes from the lock with its hashes, the build backend too; the second install
+# only links this checkout. Debian's python3 may lack ensurepip: its pip then fills the venv.
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "orch needs Python 3.11 or later; set PYTHON=/path/to/python" >&2; exit 1; }
+	@if command -v uv >/dev/null 2>&1; then set -e; \
+	    uv venv --quiet --seed --allow-existing --python $(PYTHON) .venv; \
+	    uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock; \
+	    uv pip install --quiet --python $(PY) --no-deps --no-build-isolation -e .; \
+	else set -e; \
+	    $(PYTHON) -m venv .venv 2>/dev/null || $(PYTHON) -m venv --without-pip .venv; \
+	    $(PYTHON) -m pip --python $(PY) install --quiet --require-hashes -r requirements.lock; \
+	    $(PYTHON) -m pip --python $(PY) install --quiet --no-deps --no-build-isolation -e .; \
+	fi
+	@touch $(READY)

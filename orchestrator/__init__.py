@@ -1,0 +1,1 @@
+"""Takes a schema change through expand, backfill, switch reads and contract."""

@@ -1,0 +1,1 @@
+"""The command line: words and wiring, no decisions."""

@@ -1,0 +1,1 @@
+"""Pure decisions and values; no driver, no clock, no sleep."""

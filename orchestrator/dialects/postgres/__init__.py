@@ -1,0 +1,1 @@
+"""PostgreSQL: renders Steps, reads the Catalog, classifies errors."""

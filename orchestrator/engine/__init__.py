@@ -1,0 +1,1 @@
+"""Effects: runs steps, backfills and checks, and holds the lease."""

@@ -1,0 +1,1 @@
+"""One file per migration tool: import and export."""

@@ -1,0 +1,1 @@
+"""One file per lint rule; its docstring is its documentation."""

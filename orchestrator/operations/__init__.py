@@ -1,0 +1,1 @@
+"""One file per Operation a change file may ask for."""

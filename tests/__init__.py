@@ -1,0 +1,1 @@
+"""Tests; everything that touches SQL runs on a real PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The terminal screens: read models shown, intents posted."""
