@@ -1,0 +1,210 @@
+"""The Catalog: an immutable snapshot of the Target's schema, as far as a Plan needs it.
+
+Why it exists: planning is pure. Whatever an Operation wants to know of the database it reads here, so that a plan can be
+tested without a server and recomputed bit for bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.core.errors import PlanRefused
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TableName:
+    """A schema-qualified table name, exactly as the catalog spells it."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. ``type`` is ``format_type``'s text, ``default`` the deparsed expression.
+
+    ``default_fast`` says that the default's expression is not volatile; ``sequence`` names an owned sequence;
+    ``grants`` are (privilege, grantee, grantable) of the column's own ACL, grantee empty for PUBLIC.
+    """
+
+    name: str
+    type: str
+    not_null: bool = False
+    default: str | None = None
+    default_volatile: bool = False
+    identity: bool = False
+    generated: bool = False
+    collation: str | None = None
+    comment: str | None = None
+    statistics: int | None = None
+    sequence: str | None = None
+    grants: tuple[tuple[str, str, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index. ``columns`` are the table's columns it touches anywhere (key, INCLUDE, expression, predicate)."""
+
+    name: str
+    definition: str
+    columns: tuple[str, ...]
+    unique: bool
+    primary: bool
+    valid: bool
+    constraint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """One constraint. ``kind`` is pg_constraint.contype; ``definition`` is pg_get_constraintdef.
+
+    ``inbound`` marks a foreign key of another table that refers to this one (``columns`` are then ours).
+    """
+
+    name: str
+    kind: str
+    columns: tuple[str, ...]
+    definition: str
+    validated: bool
+    inbound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One user trigger. ``ours`` are the ones whose function lives in ``orch_target``."""
+
+    name: str
+    before: bool
+    row: bool
+    insert: bool
+    update: bool
+    columns: tuple[str, ...]
+    function: str
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """Something that reads or names a column: a view, rule, policy, publication, generated column, function.
+
+    ``blocks`` is the reason for people; column is empty where the whole table is meant.
+    """
+
+    kind: str
+    name: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table with all that hangs on it. ``kind`` is pg_class.relkind; ``rows`` and ``bytes`` are estimates."""
+
+    name: TableName
+    kind: str
+    columns: tuple[Column, ...]
+    indexes: tuple[Index, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    dependents: tuple[Dependent, ...] = ()
+    rules: tuple[str, ...] = ()
+    inherits: bool = False
+    partition: bool = False
+    row_security: bool = False
+    rows: int = 0
+    bytes: int = 0
+
+    def column(self, name: str) -> Column:
+        """The column of that name. Raises PlanRefused, naming the nearest columns."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        import difflib
+
+        near = difflib.get_close_matches(name, [column.name for column in self.columns], 3)
+        hint = (
+            f"did you mean {' or '.join(near)}?"
+            if near
+            else f"it has {', '.join(c.name for c in self.columns)}"
+        )
+        raise PlanRefused(f"table {self.name} has no column {name!r}", hint)
+
+    def has(self, name: str) -> bool:
+        """Whether a column of that name exists."""
+        return any(column.name == name for column in self.columns)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Columns of the primary key, else of a unique NOT NULL index without expression; empty if none."""
+        for kind in ("p", "u"):
+            for constraint in self.constraints:
+                if (
+                    constraint.kind == kind
+                    and not constraint.inbound
+                    and self._all_not_null(constraint.columns)
+                ):
+                    return constraint.columns
+        return ()
+
+    def _all_not_null(self, names: tuple[str, ...]) -> bool:
+        return all(self.column(name).not_null for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionFacts:
+    """What the server says of an expression over a table's row.
+
+    ``volatility`` is i, s or v; ``clock`` marks a value that depends on the statement's time or user;
+    ``error`` is the server's refusal, if it refused.
+    """
+
+    columns: tuple[str, ...] = ()
+    volatility: str = "i"
+    clock: bool = False
+    type: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An expression the planner wants facts about, over the columns of ``table`` plus ``extra`` (name, type)."""
+
+    table: str
+    sql: str
+    extra: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The snapshot. ``tables`` is keyed by the name as the change file spells it."""
+
+    server_version: int
+    tables: tuple[tuple[str, Table], ...]
+    facts: tuple[tuple[Question, ExpressionFacts], ...] = ()
+    types: tuple[tuple[str, str | None], ...] = ()
+    subscribes: bool = False
+
+    def table(self, spelled: str) -> Table:
+        """The table a change file means. Raises PlanRefused when it is missing."""
+        for name, table in self.tables:
+            if name == spelled:
+                return table
+        raise PlanRefused(
+            f"table {spelled!r} does not exist on the target, or is not visible to this login",
+            "check the name (schema.table, spelled exactly; quote a dot as '\"a.b\"') and the search_path",
+        )
+
+    def fact(self, question: Question) -> ExpressionFacts:
+        """What was asked of the server before planning."""
+        return dict(self.facts)[question]
+
+    def type(self, spelled: str) -> str:
+        """The server's own spelling of a type. Raises PlanRefused when there is no such type."""
+        known = dict(self.types).get(spelled)
+        if known is None:
+            raise PlanRefused(
+                f"type {spelled!r} does not exist on the target", "check its name and schema"
+            )
+        return known

@@ -1,0 +1,184 @@
+"""The Gate: what must hold before a Phase (or purge) may start, judged purely.
+
+Why it exists: CLI, TUI and worker must say the same about why a change does not move, and the engine must ask again in
+the moment it starts. So the judgement is one function over facts; the clock is one of the facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orchestrator.core.duration import window, words
+from orchestrator.core.errors import Blocked, OrchError, Stale, Waiting
+from orchestrator.core.plan import GatePolicy
+from state.model import Approval, Evidence, GateName, Hold, Verdict
+
+EVIDENCE_MAX_AGE = timedelta(minutes=10)
+"""Older evidence is taken again before a gate opens (design §4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One thing a Gate asks for. ``kind`` is check, approval, soak, window, hold, plan or rejected."""
+
+    kind: str
+    name: str
+    verdict: Verdict
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateStatus:
+    """A Gate as the operator sees it. ``phase`` is the gate's name."""
+
+    phase: GateName
+    ready: bool
+    requirements: tuple[Requirement, ...]
+    evidence_sha256: str
+
+    @property
+    def missing(self) -> tuple[Requirement, ...]:
+        """What does not pass yet."""
+        return tuple(need for need in self.requirements if need.verdict is not Verdict.PASS)
+
+
+@dataclass(frozen=True, slots=True)
+class GateFacts:
+    """All that the judgement rests on. ``since`` is when soak began to run; ``approvals`` are this gate's, unfiltered."""
+
+    gate: GateName
+    policy: GatePolicy
+    plan_sha256: str
+    evidence_sha256: str
+    evidence: Evidence | None
+    checks_expected: bool
+    approvals: Sequence[Approval]
+    requester: str
+    since: datetime | None
+    hold: Hold | None
+    now: datetime
+
+
+def judge(facts: GateFacts) -> GateStatus:
+    """Judge a Gate. Checks come first, since nothing bypasses them."""
+    needs = (*_checks(facts), *_approvals(facts), *_soak(facts), *_window(facts), *_hold(facts))
+    ready = all(need.verdict is Verdict.PASS for need in needs)
+    return GateStatus(facts.gate, ready, needs, facts.evidence_sha256)
+
+
+def _checks(facts: GateFacts) -> tuple[Requirement, ...]:
+    if not facts.checks_expected:
+        return ()
+    evidence = facts.evidence
+    if evidence is None or evidence.plan_sha256 != facts.plan_sha256:
+        return (
+            Requirement("check", "evidence", Verdict.UNKNOWN, "no evidence yet: run orch verify"),
+        )
+    if facts.now - evidence.at > EVIDENCE_MAX_AGE:
+        age = words((facts.now - evidence.at).total_seconds())
+        return (
+            Requirement(
+                "check", "evidence", Verdict.UNKNOWN, f"evidence is {age} old: run orch verify"
+            ),
+        )
+    return tuple(Requirement("check", f.name, f.verdict, f.detail) for f in evidence.findings)
+
+
+def counted(facts: GateFacts) -> tuple[Approval, ...]:
+    """Approvals that count: bound to today's digests, unexpired, not vetoed, distinct, not the requester's among two."""
+    vetoed = max((a.id for a in _current(facts) if a.decision == "reject"), default=0)
+    people: dict[str, Approval] = {}
+    for approval in _current(facts):
+        if (
+            approval.decision != "approve"
+            or approval.id <= vetoed
+            or approval.expires_at <= facts.now
+        ):
+            continue
+        if facts.policy.approvals >= 2 and approval.approver == facts.requester:
+            continue
+        people.setdefault(approval.approver, approval)
+    return tuple(people.values())
+
+
+def _current(facts: GateFacts) -> tuple[Approval, ...]:
+    return tuple(
+        a
+        for a in facts.approvals
+        if a.plan_sha256 == facts.plan_sha256
+        and (a.decision == "reject" or a.evidence_sha256 == facts.evidence_sha256)
+    )
+
+
+def _approvals(facts: GateFacts) -> tuple[Requirement, ...]:
+    asked = facts.policy.approvals
+    if asked == 0:
+        return ()
+    have = counted(facts)
+    names = ", ".join(
+        f"{a.approver}{' (self-approved)' if a.approver == facts.requester else ''}" for a in have
+    )
+    verdict = Verdict.PASS if len(have) >= asked else Verdict.UNKNOWN
+    detail = f"{len(have)} of {asked} approvals" + (f": {names}" if names else "")
+    rejects = [a for a in _current(facts) if a.decision == "reject"]
+    if verdict is not Verdict.PASS and rejects:
+        detail += f"; rejected by {rejects[-1].approver}: {rejects[-1].reason}"
+    elif verdict is not Verdict.PASS and len(facts.approvals) > len(_current(facts)):
+        detail += "; an earlier approval is void, since plan or findings changed"
+    return (Requirement("approval", "approvals", verdict, detail),)
+
+
+def _soak(facts: GateFacts) -> tuple[Requirement, ...]:
+    if facts.policy.soak <= 0:
+        return ()
+    if facts.since is None:
+        return (Requirement("soak", "soak", Verdict.UNKNOWN, "soak has not begun"),)
+    left = (facts.since + timedelta(seconds=facts.policy.soak) - facts.now).total_seconds()
+    total = words(facts.policy.soak)
+    if left > 0:
+        return (Requirement("soak", "soak", Verdict.UNKNOWN, f"{words(left)} left of {total}"),)
+    return (Requirement("soak", "soak", Verdict.PASS, f"{total} are over"),)
+
+
+def _window(facts: GateFacts) -> tuple[Requirement, ...]:
+    if facts.policy.window is None:
+        return ()
+    is_open = window(facts.policy.window).is_open(facts.now)
+    verdict = Verdict.PASS if is_open else Verdict.UNKNOWN
+    return (
+        Requirement(
+            "window", "window", verdict, f"{'open' if is_open else 'closed'}: {facts.policy.window}"
+        ),
+    )
+
+
+def _hold(facts: GateFacts) -> tuple[Requirement, ...]:
+    if facts.hold is None:
+        return ()
+    return (
+        Requirement(
+            "hold", "hold", Verdict.UNKNOWN, f"held by {facts.hold.actor}: {facts.hold.reason}"
+        ),
+    )
+
+
+def refusal(change_id: str, status: GateStatus) -> OrchError:
+    """The error that says exactly what a closed Gate is missing, with the exit code that design §4 ranks highest."""
+    lines = "".join(
+        f"\n  - {need.name}: {need.verdict.value}: {need.detail}" for need in status.missing
+    )
+    message = f"the {status.phase.value} gate of {change_id} is closed:{lines}"
+    kinds = {need.kind: need for need in status.missing}
+    if "plan" in kinds:
+        return Stale(
+            message, f"orch plan FILE, then orch abort {change_id} or submit the changed file"
+        )
+    if "check" in kinds:
+        return Blocked(message, f"repair what the check names, then orch verify {change_id}")
+    if "hold" in kinds:
+        return Waiting(message, f"orch resume {change_id}")
+    if "approval" in kinds:
+        return Waiting(message, f"orch approve {change_id}")
+    return Waiting(message, f"orch advance {change_id} --wait 1h")

@@ -1,0 +1,227 @@
+"""The Plan: an ordered, immutable list of Steps compiled from a Change and a Catalog.
+
+Why it exists: what people approve must be what is run. A Plan is a value, known by its digest, stored whole, and never
+recomputed once expand has begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+
+from orchestrator.core.catalog import Catalog, Question
+from orchestrator.core.errors import PlanRefused
+from orchestrator.core.step import (
+    AddColumn,
+    AddConstraint,
+    Backfill,
+    CreateIndex,
+    InstallSync,
+    Mirror,
+    ParkColumn,
+    PurgeColumn,
+    Step,
+    SwitchReads,
+    Sync,
+)
+
+PhaseName = Literal["expand", "backfill", "switch_reads", "contract", "purge"]
+PHASES: tuple[PhaseName, ...] = ("expand", "backfill", "switch_reads", "contract", "purge")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What of the change file shapes the Steps. ``park`` in seconds; 0 drops at once."""
+
+    change_id: str
+    park: float
+    batch_rows: int = 1000
+    statement_time: float = 0.1
+    triggers: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One of the change's own verify queries: passes when its single value equals ``expect``."""
+
+    name: str
+    sql: str
+    expect: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """What a Gate asks for. Times in seconds; ``window`` as written."""
+
+    approvals: int = 1
+    soak: float = 0.0
+    window: str | None = None
+    expires: float = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A Step in its place. ``description`` is the sentence the operator reads."""
+
+    phase: PhaseName
+    step: Step
+    description: str
+    ordinal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in order, with the notes an operator must read and the policies of the gates."""
+
+    change_id: str
+    target: str
+    steps: tuple[PlannedStep, ...]
+    park: float
+    notes: tuple[str, ...] = ()
+    verify: tuple[Query, ...] = ()
+    gates: Mapping[str, GatePolicy] = field(default_factory=dict)
+
+    def of(self, *phases: str) -> tuple[PlannedStep, ...]:
+        """The Steps of some phases, in order."""
+        return tuple(step for step in self.steps if step.phase in phases)
+
+    @property
+    def parks(self) -> bool:
+        """Whether contract leaves something parked that is purged later, behind its own gate."""
+        return bool(self.of("purge"))
+
+    def policy(self, gate: str) -> GatePolicy:
+        """What ``gate`` asks for, with the defaults of design §4."""
+        default = GatePolicy(
+            soak=3600.0 if gate == "contract" else self.park if gate == "purge" else 0.0
+        )
+        return self.gates.get(gate, default)
+
+    def syncs(self) -> tuple[Sync, ...]:
+        """Every Sync that expand installs."""
+        return tuple(
+            planned.step.sync for planned in self.steps if isinstance(planned.step, InstallSync)
+        )
+
+    def mirrors(self) -> tuple[Mirror, ...]:
+        """The two-way Syncs, whose shapes can be compared."""
+        return tuple(sync for sync in self.syncs() if isinstance(sync, Mirror))
+
+    def backfills(self) -> tuple[PlannedStep, ...]:
+        """The Steps that fill rows."""
+        return tuple(planned for planned in self.steps if isinstance(planned.step, Backfill))
+
+
+class Operation(Protocol):
+    """One typed request of a change file. Each lives in one file of ``orchestrator/operations``."""
+
+    def tables(self) -> tuple[str, ...]:
+        """Tables to snapshot, as spelled in the change file."""
+
+    def types(self) -> tuple[str, ...]:
+        """Type names to resolve on the server."""
+
+    def questions(self) -> tuple[Question, ...]:
+        """Expressions about which the server is asked before planning."""
+
+    def touches(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
+        """(table, column) pairs this operation changes; two operations of one change may not share one."""
+
+    def steps(self, catalog: Catalog, settings: Settings) -> Draft:
+        """The Steps, or PlanRefused with the reason and the way around."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What one Operation contributes to the Plan."""
+
+    steps: tuple[PlannedStep, ...]
+    notes: tuple[str, ...] = ()
+
+
+def compose(
+    operations: Iterable[Operation],
+    catalog: Catalog,
+    settings: Settings,
+    *,
+    target: str,
+    verify: tuple[Query, ...] = (),
+    gates: Mapping[str, GatePolicy] | None = None,
+) -> Plan:
+    """Compile a Change against a Catalog. Raises PlanRefused when an operation cannot be done safely."""
+    drafts = tuple(
+        operation.steps(catalog, settings) for operation in _without_conflicts(operations, catalog)
+    )
+    found = [step for draft in drafts for step in draft.steps]
+    if any(step.phase == "contract" for step in found) and not any(
+        step.phase == "switch_reads" for step in found
+    ):
+        pass
+    switch = _merge_switches(found)
+    ordered = sorted(switch, key=lambda planned: PHASES.index(planned.phase))
+    notes = tuple(dict.fromkeys(note for draft in drafts for note in draft.notes))
+    steps = tuple(replace(planned, ordinal=place) for place, planned in enumerate(ordered, 1))
+    return Plan(settings.change_id, target, steps, settings.park, notes, verify, dict(gates or {}))
+
+
+def _merge_switches(steps: list[PlannedStep]) -> list[PlannedStep]:
+    """One flag serves all operations of a change."""
+    seen = False
+    kept = []
+    for planned in steps:
+        if isinstance(planned.step, SwitchReads):
+            if seen:
+                continue
+            seen = True
+        kept.append(planned)
+    return kept
+
+
+def _without_conflicts(operations: Iterable[Operation], catalog: Catalog) -> tuple[Operation, ...]:
+    taken: dict[tuple[str, str], int] = {}
+    result = tuple(operations)
+    for place, operation in enumerate(result, 1):
+        for table, column in sorted(operation.touches(catalog)):
+            if (table, column) in taken:
+                raise PlanRefused(
+                    f"operations {taken[table, column]} and {place} both change {table}.{column}",
+                    "put them into two changes and submit the second when the first is completed",
+                )
+            taken[table, column] = place
+    return result
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The Plan as JSON; ``parse_plan`` reads it back."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Plan).dump_python(plan, mode="json")  # type: ignore[no-any-return]
+
+
+def parse_plan(data: Mapping[str, Any]) -> Plan:
+    """Read a stored Plan. Raises pydantic's ValidationError when it was written by another version."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Plan).validate_python(data)
+
+
+__all__ = [
+    "PHASES",
+    "AddColumn",
+    "AddConstraint",
+    "CreateIndex",
+    "Draft",
+    "GatePolicy",
+    "Operation",
+    "ParkColumn",
+    "PhaseName",
+    "Plan",
+    "PlannedStep",
+    "PurgeColumn",
+    "Query",
+    "Settings",
+    "compose",
+    "parse_plan",
+    "plan_json",
+]

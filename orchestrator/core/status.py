@@ -1,0 +1,193 @@
+"""The Status of a Change: one read model for CLI, TUI and pipelines.
+
+Why it exists: screens that disagree are worse than none. Whatever shows a Change shows this value; ``to_json`` is the
+interface of ``orch status --json``, to which fields may be added but never renamed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from orchestrator.core.gate import GateStatus
+from state.machine import TERMINAL, WORKING
+from state.model import (
+    Approval,
+    BackfillRow,
+    Evidence,
+    GateName,
+    Hold,
+    State,
+    StepRow,
+    StepStatus,
+    Verdict,
+)
+
+
+class Attention(StrEnum):
+    """Why an operator should look, in order of urgency."""
+
+    GATE = "GATE"
+    FAILED = "FAILED"
+    BLOCKED = "BLOCKED"
+    THROTTLE = "THROTTLE"
+    PAUSED = "PAUSED"
+    RUN = "RUN"
+    QUEUED = "QUEUED"
+    DONE = "DONE"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseView:
+    """Who runs the Change now and for how long still, by the Registry's clock."""
+
+    owner: str
+    fence: int
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a Change stands, why, and what is missing."""
+
+    change: str
+    title: str
+    target: str
+    state: State
+    version: int
+    requester: str
+    plan_sha256: str
+    updated_at: datetime
+    hold: Hold | None = None
+    lease: LeaseView | None = None
+    requested: GateName | None = None
+    gate: GateStatus | None = None
+    evidence: Evidence | None = None
+    approvals: tuple[Approval, ...] = ()
+    steps: tuple[StepRow, ...] = ()
+    backfills: tuple[BackfillRow, ...] = ()
+    rejected_rows: int = 0
+
+    @property
+    def failed_step(self) -> StepRow | None:
+        """The step whose last attempt failed, if work is in hand."""
+        running = [s for s in self.steps if s.error and s.status is StepStatus.RUNNING]
+        return running[-1] if running else None
+
+    @property
+    def attention(self) -> Attention:
+        """The word of the STATE column."""
+        if self.state in TERMINAL:
+            return Attention.DONE
+        if self.hold is not None:
+            return Attention.PAUSED
+        if self.state in WORKING:
+            return self._working()
+        return Attention.QUEUED if self.gate is None or self.gate.ready else Attention.GATE
+
+    def _working(self) -> Attention:
+        if self.lease is None:
+            return Attention.FAILED if self.failed_step else Attention.QUEUED
+        if self.failed_step is not None:
+            return Attention.BLOCKED
+        return Attention.THROTTLE if any(b.throttle for b in self.backfills) else Attention.RUN
+
+    @property
+    def why(self) -> str:
+        """One sentence: what happens now, or why nothing does."""
+        if self.state in TERMINAL:
+            return self.state.value
+        if self.hold is not None:
+            return f"held by {self.hold.actor}: {self.hold.reason}"
+        if self.state in WORKING:
+            return self._work_in_words()
+        if self.gate is None:
+            return "waits for the next advance"
+        if not self.gate.ready:
+            return "; ".join(_short(need.verdict, need.detail) for need in self.gate.missing)
+        if self.gate.phase in (GateName.CONTRACT, GateName.PURGE) and self.requested is None:
+            return f"ready: orch advance {self.change} starts {self.gate.phase.value}"
+        return f"ready for {self.gate.phase.value}"
+
+    def _work_in_words(self) -> str:
+        if self.failed_step is not None:
+            return f"step {self.failed_step.ordinal}: {self.failed_step.error}"
+        running = [s for s in self.steps if s.status is StepStatus.RUNNING]
+        if self.lease is None:
+            return f"{self.state.value}, but nobody runs it: orch advance {self.change}"
+        return running[-1].description if running else self.state.value
+
+    def to_json(self, *, steps: bool = True) -> dict[str, Any]:
+        """The JSON shape of design §4."""
+        shape: dict[str, Any] = {
+            "change": self.change,
+            "title": self.title,
+            "target": self.target,
+            "state": self.state.value,
+            "version": self.version,
+            "requester": self.requester,
+            "attention": self.attention.value,
+            "why": self.why,
+            "hold": _hold(self.hold),
+            "lease": _lease(self.lease),
+            "plan_sha256": self.plan_sha256,
+            "evidence_sha256": self.gate.evidence_sha256 if self.gate else None,
+            "gate": _gate(self.gate),
+            "rejected_rows": self.rejected_rows,
+        }
+        if steps:
+            shape["steps"] = [_step(row) for row in self.steps]
+            shape["backfills"] = [_backfill(row) for row in self.backfills]
+        return shape
+
+
+def _short(verdict: Verdict, detail: str) -> str:
+    return detail if verdict is Verdict.UNKNOWN else f"{verdict.value}: {detail}"
+
+
+def _hold(hold: Hold | None) -> dict[str, Any] | None:
+    return hold and {"reason": hold.reason, "actor": hold.actor, "at": hold.at.isoformat()}
+
+
+def _lease(lease: LeaseView | None) -> dict[str, Any] | None:
+    return lease and {
+        "owner": lease.owner,
+        "fence": lease.fence,
+        "seconds_left": round(lease.seconds_left, 1),
+    }
+
+
+def _gate(gate: GateStatus | None) -> dict[str, Any] | None:
+    return gate and {
+        "phase": gate.phase.value,
+        "ready": gate.ready,
+        "requirements": [
+            {"kind": n.kind, "name": n.name, "verdict": n.verdict.value, "detail": n.detail}
+            for n in gate.requirements
+        ],
+    }
+
+
+def _step(row: StepRow) -> dict[str, Any]:
+    return {
+        "ordinal": row.ordinal,
+        "phase": row.phase,
+        "kind": row.kind,
+        "description": row.description,
+        "status": row.status.value,
+        "attempt": row.attempt,
+        "error": row.error,
+    }
+
+
+def _backfill(row: BackfillRow) -> dict[str, Any]:
+    return {
+        "table": row.table,
+        "rows_done": row.rows_done,
+        "rows_total": row.rows_total,
+        "rows_per_second": row.rows_per_second,
+        "eta_seconds": row.eta_seconds,
+        "throttle": row.throttle,
+    }

@@ -1,0 +1,261 @@
+"""The closed union of primitive Steps: the only thing on which Operations and dialects meet.
+
+Why it exists: an Operation says what is wanted, a dialect knows how its server does it. Between them stands this small
+vocabulary, so that N operations and M dialects cost N + M files. A Step is one effect that can be recognised when it is
+done and undone; it is a value, stored as JSON in the Registry and covered by the plan digest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestrator.core.catalog import TableName
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One column that an expression reads, with its type; becomes an argument of the generated function."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """An SQL expression over some columns, to a type. It becomes one function with pinned settings.
+
+    Used by trigger, backfill and Checks alike, so that all three mean the same (correctness F11).
+    """
+
+    name: str
+    sql: str
+    arguments: tuple[Argument, ...]
+    returns: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """Two columns of one table that carry the same fact in two shapes, kept equal from expand to purge.
+
+    ``up`` and ``down`` are None where the value is copied as it is; ``reversible`` False means that nothing leads back.
+    ``required``: neither shape may be NULL. ``relaxed``: the old column's NOT NULL was dropped in expand, and the
+    trigger stands in for it. ``narrow``: no other BEFORE UPDATE row trigger exists, so UPDATE OF is enough.
+    """
+
+    id: str
+    change_id: str
+    table: TableName
+    old: str
+    new: str
+    old_type: str
+    new_type: str
+    key: tuple[Argument, ...]
+    trigger: str
+    up: Conversion | None = None
+    down: Conversion | None = None
+    reversible: bool = True
+    old_default: str | None = None
+    old_default_volatile: bool = False
+    required: bool = False
+    relaxed: bool = False
+    narrow: bool = True
+    always: bool = False
+    kind: Literal["mirror"] = "mirror"
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One column that a trigger fills where a writer left it NULL. ``on_update`` covers UPDATE too."""
+
+    id: str
+    change_id: str
+    table: TableName
+    column: str
+    type: str
+    key: tuple[Argument, ...]
+    trigger: str
+    value: Conversion
+    on_update: bool = False
+    required: bool = False
+    always: bool = False
+    kind: Literal["fill"] = "fill"
+
+
+Sync = Mirror | Fill
+
+
+@dataclass(frozen=True, slots=True)
+class AddColumn:
+    """ADD COLUMN without a rewrite, with comment, statistics target and column grants in the same transaction."""
+
+    table: TableName
+    column: str
+    type: str
+    collation: str | None = None
+    default: str | None = None
+    not_null: bool = False
+    comment: str | None = None
+    statistics: int | None = None
+    grants: tuple[tuple[str, str, bool], ...] = ()
+    kind: Literal["add_column"] = "add_column"
+
+
+@dataclass(frozen=True, slots=True)
+class SetDefault:
+    """SET DEFAULT for rows to come; ``previous`` is what undo puts back (None: no default)."""
+
+    table: TableName
+    column: str
+    default: str
+    previous: str | None = None
+    kind: Literal["set_default"] = "set_default"
+
+
+@dataclass(frozen=True, slots=True)
+class InstallSync:
+    """The functions and triggers of a Sync, created together."""
+
+    sync: Sync
+    kind: Literal["install_sync"] = "install_sync"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSync:
+    """The functions and triggers of a Sync, dropped together; undo installs them again."""
+
+    sync: Sync
+    kind: Literal["remove_sync"] = "remove_sync"
+
+
+@dataclass(frozen=True, slots=True)
+class RelaxNotNull:
+    """DROP NOT NULL on the old column, whose NULLs mean "not convertible" from now on; the sync stands in."""
+
+    table: TableName
+    column: str
+    proof: str
+    kind: Literal["relax_not_null"] = "relax_not_null"
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """Fill ``column`` of every row by a direct UPDATE in batches, never overwriting a value."""
+
+    table: TableName
+    column: str
+    value: Conversion | str
+    key: tuple[Argument, ...]
+    rejects: str
+    batch_rows: int = 1000
+    statement_time: float = 0.1
+    fire_triggers: bool = True
+    kind: Literal["backfill"] = "backfill"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateIndex:
+    """CREATE INDEX CONCURRENTLY. ``columns`` and ``unique`` are what observation compares.
+
+    ``definition`` is the whole statement as pg_get_indexdef spells it, or as the operation wrote it.
+    """
+
+    table: TableName
+    name: str
+    definition: str
+    columns: tuple[str, ...]
+    unique: bool = False
+    kind: Literal["create_index"] = "create_index"
+
+
+@dataclass(frozen=True, slots=True)
+class AddConstraint:
+    """ADD CONSTRAINT … NOT VALID: new writes are held to it, no row is scanned."""
+
+    table: TableName
+    name: str
+    definition: str
+    kind: Literal["add_constraint"] = "add_constraint"
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateConstraint:
+    """VALIDATE CONSTRAINT: scans under SHARE UPDATE EXCLUSIVE, which blocks neither reads nor writes."""
+
+    table: TableName
+    name: str
+    kind: Literal["validate_constraint"] = "validate_constraint"
+
+
+@dataclass(frozen=True, slots=True)
+class SetNotNull:
+    """SET NOT NULL proved by a validated CHECK (no scan), which is dropped in the same transaction."""
+
+    table: TableName
+    column: str
+    proof: str
+    kind: Literal["set_not_null"] = "set_not_null"
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchReads:
+    """``orch_target.reads_new(change)`` answers true from here on."""
+
+    change_id: str
+    kind: Literal["switch_reads"] = "switch_reads"
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """One index or constraint that takes another name."""
+
+    object: Literal["index", "constraint"]
+    name: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParkColumn:
+    """Contract's reversible half: rename the old column away, in one short transaction.
+
+    The sync's functions are rewritten to the parked name; the default and names of indexes and constraints move over.
+    """
+
+    table: TableName
+    column: str
+    parked: str
+    sync: Sync | None = None
+    new: str | None = None
+    default: str | None = None
+    sequence: str | None = None
+    renames: tuple[Rename, ...] = ()
+    not_null_proof: str | None = None
+    kind: Literal["park_column"] = "park_column"
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeColumn:
+    """The real drop: triggers, functions and the parked column, together."""
+
+    table: TableName
+    column: str
+    sync: Sync | None = None
+    kind: Literal["purge_column"] = "purge_column"
+
+
+Step = (
+    AddColumn
+    | SetDefault
+    | InstallSync
+    | RemoveSync
+    | RelaxNotNull
+    | Backfill
+    | CreateIndex
+    | AddConstraint
+    | ValidateConstraint
+    | SetNotNull
+    | SwitchReads
+    | ParkColumn
+    | PurgeColumn
+)
+"""Every primitive effect. A dialect that renders and observes these can run every Operation."""
