@@ -148,11 +148,15 @@ def _short(verdict: Verdict, detail: str) -> str:
 
 
 def _hold(hold: Hold | None) -> dict[str, Any] | None:
-    return hold and {"reason": hold.reason, "actor": hold.actor, "at": hold.at.isoformat()}
+    if hold is None:
+        return None
+    return {"reason": hold.reason, "actor": hold.actor, "at": hold.at.isoformat()}
 
 
 def _lease(lease: LeaseView | None) -> dict[str, Any] | None:
-    return lease and {
+    if lease is None:
+        return None
+    return {
         "owner": lease.owner,
         "fence": lease.fence,
         "seconds_left": round(lease.seconds_left, 1),
@@ -160,7 +164,9 @@ def _lease(lease: LeaseView | None) -> dict[str, Any] | None:
 
 
 def _gate(gate: GateStatus | None) -> dict[str, Any] | None:
-    return gate and {
+    if gate is None:
+        return None
+    return {
         "phase": gate.phase.value,
         "ready": gate.ready,
         "requirements": [
