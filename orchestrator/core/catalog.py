@@ -6,6 +6,7 @@ tested without a server and recomputed bit for bit.
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 
 from orchestrator.core.errors import PlanRefused
@@ -121,14 +122,8 @@ class Table:
         for column in self.columns:
             if column.name == name:
                 return column
-        import difflib
-
         near = difflib.get_close_matches(name, [column.name for column in self.columns], 3)
-        hint = (
-            f"did you mean {' or '.join(near)}?"
-            if near
-            else f"it has {', '.join(c.name for c in self.columns)}"
-        )
+        hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(c.name for c in self.columns)}"
         raise PlanRefused(f"table {self.name} has no column {name!r}", hint)
 
     def has(self, name: str) -> bool:
@@ -140,11 +135,7 @@ class Table:
         """Columns of the primary key, else of a unique NOT NULL index without expression; empty if none."""
         for kind in ("p", "u"):
             for constraint in self.constraints:
-                if (
-                    constraint.kind == kind
-                    and not constraint.inbound
-                    and self._all_not_null(constraint.columns)
-                ):
+                if constraint.kind == kind and not constraint.inbound and self._all_not_null(constraint.columns):
                     return constraint.columns
         return ()
 
@@ -169,10 +160,15 @@ class ExpressionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An expression the planner wants facts about, over the columns of ``table`` plus ``extra`` (name, type)."""
+    """An expression the planner wants facts about, over the columns of ``table`` plus ``extra`` (name, type).
+
+    ``sql`` None stands for the bare column ``column``; ``returns`` is the type it must be castable to.
+    """
 
     table: str
-    sql: str
+    sql: str | None
+    returns: str | None = None
+    column: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
 
 
@@ -204,7 +200,5 @@ class Catalog:
         """The server's own spelling of a type. Raises PlanRefused when there is no such type."""
         known = dict(self.types).get(spelled)
         if known is None:
-            raise PlanRefused(
-                f"type {spelled!r} does not exist on the target", "check its name and schema"
-            )
+            raise PlanRefused(f"type {spelled!r} does not exist on the target", "check its name and schema")
         return known

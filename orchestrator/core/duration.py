@@ -13,9 +13,7 @@ from zoneinfo import ZoneInfo
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|w)\s*")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WINDOW = re.compile(
-    r"([a-z]{3})(?:-([a-z]{3}))?\s+(\d{2}):(\d{2})-(\d{2}):(\d{2})(?:\s+(\S+))?", re.IGNORECASE
-)
+_WINDOW = re.compile(r"([a-z]{3})(?:-([a-z]{3}))?\s+(\d{2}):(\d{2})-(\d{2}):(\d{2})(?:\s+(\S+))?", re.IGNORECASE)
 
 
 def seconds(text: str | int | float) -> float:
@@ -28,9 +26,7 @@ def seconds(text: str | int | float) -> float:
     while position < len(text):
         match = _DURATION.match(text, position)
         if match is None:
-            raise ValueError(
-                f"{text!r} is not a duration; write for example 100ms, 30s, 5min, 24h or 7d"
-            )
+            raise ValueError(f"{text!r} is not a duration; write for example 100ms, 30s, 5min, 24h or 7d")
         total += float(match[1]) * _UNITS[match[2]]
         position = match.end()
     if position == 0:
@@ -81,9 +77,7 @@ def window(text: str) -> Window:
     """Parse ``mon-thu 09:00-16:00 Europe/Berlin``; without a zone it is UTC. Raises ValueError."""
     match = _WINDOW.fullmatch(text.strip())
     if match is None:
-        raise ValueError(
-            f"{text!r} is not a window; write for example 'mon-thu 09:00-16:00 Europe/Berlin'"
-        )
+        raise ValueError(f"{text!r} is not a window; write for example 'mon-thu 09:00-16:00 Europe/Berlin'")
     days = [(match[1] or "").lower(), (match[2] or match[1]).lower()]
     for day in days:
         if day not in _DAYS:

@@ -73,16 +73,10 @@ def _checks(facts: GateFacts) -> tuple[Requirement, ...]:
         return ()
     evidence = facts.evidence
     if evidence is None or evidence.plan_sha256 != facts.plan_sha256:
-        return (
-            Requirement("check", "evidence", Verdict.UNKNOWN, "no evidence yet: run orch verify"),
-        )
+        return (Requirement("check", "evidence", Verdict.UNKNOWN, "no evidence yet: run orch verify"),)
     if facts.now - evidence.at > EVIDENCE_MAX_AGE:
         age = words((facts.now - evidence.at).total_seconds())
-        return (
-            Requirement(
-                "check", "evidence", Verdict.UNKNOWN, f"evidence is {age} old: run orch verify"
-            ),
-        )
+        return (Requirement("check", "evidence", Verdict.UNKNOWN, f"evidence is {age} old: run orch verify"),)
     return tuple(Requirement("check", f.name, f.verdict, f.detail) for f in evidence.findings)
 
 
@@ -91,11 +85,7 @@ def counted(facts: GateFacts) -> tuple[Approval, ...]:
     vetoed = max((a.id for a in _current(facts) if a.decision == "reject"), default=0)
     people: dict[str, Approval] = {}
     for approval in _current(facts):
-        if (
-            approval.decision != "approve"
-            or approval.id <= vetoed
-            or approval.expires_at <= facts.now
-        ):
+        if approval.decision != "approve" or approval.id <= vetoed or approval.expires_at <= facts.now:
             continue
         if facts.policy.approvals >= 2 and approval.approver == facts.requester:
             continue
@@ -107,8 +97,7 @@ def _current(facts: GateFacts) -> tuple[Approval, ...]:
     return tuple(
         a
         for a in facts.approvals
-        if a.plan_sha256 == facts.plan_sha256
-        and (a.decision == "reject" or a.evidence_sha256 == facts.evidence_sha256)
+        if a.plan_sha256 == facts.plan_sha256 and (a.decision == "reject" or a.evidence_sha256 == facts.evidence_sha256)
     )
 
 
@@ -117,9 +106,7 @@ def _approvals(facts: GateFacts) -> tuple[Requirement, ...]:
     if asked == 0:
         return ()
     have = counted(facts)
-    names = ", ".join(
-        f"{a.approver}{' (self-approved)' if a.approver == facts.requester else ''}" for a in have
-    )
+    names = ", ".join(f"{a.approver}{' (self-approved)' if a.approver == facts.requester else ''}" for a in have)
     verdict = Verdict.PASS if len(have) >= asked else Verdict.UNKNOWN
     detail = f"{len(have)} of {asked} approvals" + (f": {names}" if names else "")
     rejects = [a for a in _current(facts) if a.decision == "reject"]
@@ -147,34 +134,22 @@ def _window(facts: GateFacts) -> tuple[Requirement, ...]:
         return ()
     is_open = window(facts.policy.window).is_open(facts.now)
     verdict = Verdict.PASS if is_open else Verdict.UNKNOWN
-    return (
-        Requirement(
-            "window", "window", verdict, f"{'open' if is_open else 'closed'}: {facts.policy.window}"
-        ),
-    )
+    return (Requirement("window", "window", verdict, f"{'open' if is_open else 'closed'}: {facts.policy.window}"),)
 
 
 def _hold(facts: GateFacts) -> tuple[Requirement, ...]:
     if facts.hold is None:
         return ()
-    return (
-        Requirement(
-            "hold", "hold", Verdict.UNKNOWN, f"held by {facts.hold.actor}: {facts.hold.reason}"
-        ),
-    )
+    return (Requirement("hold", "hold", Verdict.UNKNOWN, f"held by {facts.hold.actor}: {facts.hold.reason}"),)
 
 
 def refusal(change_id: str, status: GateStatus) -> OrchError:
     """The error that says exactly what a closed Gate is missing, with the exit code that design §4 ranks highest."""
-    lines = "".join(
-        f"\n  - {need.name}: {need.verdict.value}: {need.detail}" for need in status.missing
-    )
+    lines = "".join(f"\n  - {need.name}: {need.verdict.value}: {need.detail}" for need in status.missing)
     message = f"the {status.phase.value} gate of {change_id} is closed:{lines}"
     kinds = {need.kind: need for need in status.missing}
     if "plan" in kinds:
-        return Stale(
-            message, f"orch plan FILE, then orch abort {change_id} or submit the changed file"
-        )
+        return Stale(message, f"orch plan FILE, then orch abort {change_id} or submit the changed file")
     if "check" in kinds:
         return Blocked(message, f"repair what the check names, then orch verify {change_id}")
     if "hold" in kinds:

@@ -93,16 +93,12 @@ class Plan:
 
     def policy(self, gate: str) -> GatePolicy:
         """What ``gate`` asks for, with the defaults of design §4."""
-        default = GatePolicy(
-            soak=3600.0 if gate == "contract" else self.park if gate == "purge" else 0.0
-        )
+        default = GatePolicy(soak=3600.0 if gate == "contract" else self.park if gate == "purge" else 0.0)
         return self.gates.get(gate, default)
 
     def syncs(self) -> tuple[Sync, ...]:
         """Every Sync that expand installs."""
-        return tuple(
-            planned.step.sync for planned in self.steps if isinstance(planned.step, InstallSync)
-        )
+        return tuple(planned.step.sync for planned in self.steps if isinstance(planned.step, InstallSync))
 
     def mirrors(self) -> tuple[Mirror, ...]:
         """The two-way Syncs, whose shapes can be compared."""
@@ -150,13 +146,9 @@ def compose(
     gates: Mapping[str, GatePolicy] | None = None,
 ) -> Plan:
     """Compile a Change against a Catalog. Raises PlanRefused when an operation cannot be done safely."""
-    drafts = tuple(
-        operation.steps(catalog, settings) for operation in _without_conflicts(operations, catalog)
-    )
+    drafts = tuple(operation.steps(catalog, settings) for operation in _without_conflicts(operations, catalog))
     found = [step for draft in drafts for step in draft.steps]
-    if any(step.phase == "contract" for step in found) and not any(
-        step.phase == "switch_reads" for step in found
-    ):
+    if any(step.phase == "contract" for step in found) and not any(step.phase == "switch_reads" for step in found):
         pass
     switch = _merge_switches(found)
     ordered = sorted(switch, key=lambda planned: PHASES.index(planned.phase))

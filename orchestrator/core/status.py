@@ -170,8 +170,7 @@ def _gate(gate: GateStatus | None) -> dict[str, Any] | None:
         "phase": gate.phase.value,
         "ready": gate.ready,
         "requirements": [
-            {"kind": n.kind, "name": n.name, "verdict": n.verdict.value, "detail": n.detail}
-            for n in gate.requirements
+            {"kind": n.kind, "name": n.name, "verdict": n.verdict.value, "detail": n.detail} for n in gate.requirements
         ],
     }
 

@@ -25,11 +25,12 @@ class Argument:
 class Conversion:
     """An SQL expression over some columns, to a type. It becomes one function with pinned settings.
 
-    Used by trigger, backfill and Checks alike, so that all three mean the same (correctness F11).
+    Used by trigger, backfill and Checks alike, so that all three mean the same (correctness F11). ``sql`` None is the
+    plain cast of the single argument.
     """
 
     name: str
-    sql: str
+    sql: str | None
     arguments: tuple[Argument, ...]
     returns: str
 
@@ -140,13 +141,19 @@ class RelaxNotNull:
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """Fill ``column`` of every row by a direct UPDATE in batches, never overwriting a value."""
+    """Fill ``column`` of every row by a direct UPDATE in batches, never overwriting a value.
+
+    ``value`` is a Conversion (whose function the sync installed), a column to copy (``source``), or an expression that is
+    evaluated as it stands (a volatile default). ``sync_id`` is where rejected rows are recorded.
+    """
 
     table: TableName
     column: str
-    value: Conversion | str
     key: tuple[Argument, ...]
-    rejects: str
+    sync_id: str
+    value: Conversion | None = None
+    source: str | None = None
+    expression: str | None = None
     batch_rows: int = 1000
     statement_time: float = 0.1
     fire_triggers: bool = True
@@ -155,26 +162,37 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class CreateIndex:
-    """CREATE INDEX CONCURRENTLY. ``columns`` and ``unique`` are what observation compares.
+    """CREATE INDEX CONCURRENTLY, written anew or copied.
 
-    ``definition`` is the whole statement as pg_get_indexdef spells it, or as the operation wrote it.
+    A copy has ``definition`` (as pg_get_indexdef spells it) and ``renamed`` (column, its copy); a new one has ``columns``,
+    ``include``, ``method`` and ``where``.
     """
 
     table: TableName
     name: str
-    definition: str
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    method: str = "btree"
     unique: bool = False
+    where: str | None = None
+    definition: str | None = None
+    renamed: tuple[str, str] | None = None
     kind: Literal["create_index"] = "create_index"
 
 
 @dataclass(frozen=True, slots=True)
 class AddConstraint:
-    """ADD CONSTRAINT … NOT VALID: new writes are held to it, no row is scanned."""
+    """ADD CONSTRAINT … NOT VALID: new writes are held to it, no row is scanned.
+
+    ``definition`` is pg_get_constraintdef's text, with ``renamed`` (column, its copy) applied; None means
+    CHECK (column IS NOT NULL) over ``not_null``.
+    """
 
     table: TableName
     name: str
-    definition: str
+    definition: str | None = None
+    renamed: tuple[str, str] | None = None
+    not_null: str | None = None
     kind: Literal["add_constraint"] = "add_constraint"
 
 
@@ -229,7 +247,6 @@ class ParkColumn:
     default: str | None = None
     sequence: str | None = None
     renames: tuple[Rename, ...] = ()
-    not_null_proof: str | None = None
     kind: Literal["park_column"] = "park_column"
 
 

@@ -1,0 +1,235 @@
+"""A column carried over into another one beside it: the Steps that rename_column and change_type share.
+
+Why it exists: renaming and retyping differ only in the conversion. Both add a column, keep the two equal in both directions
+from expand on, fill it, build what hung on the old one, and park the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orchestrator.core.catalog import Column, Table
+from orchestrator.core.plan import Draft, PhaseName, PlannedStep, Settings
+from orchestrator.core.step import (
+    AddColumn,
+    AddConstraint,
+    Backfill,
+    Conversion,
+    CreateIndex,
+    InstallSync,
+    Mirror,
+    ParkColumn,
+    PurgeColumn,
+    RelaxNotNull,
+    Rename,
+    SetNotNull,
+    Step,
+    SwitchReads,
+    ValidateConstraint,
+)
+from orchestrator.operations import _table
+from orchestrator.operations._model import key_of, shortened, trigger_name
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One column on its way into another. ``up`` None copies the value as it is."""
+
+    table: Table
+    old: Column
+    new: str
+    new_type: str
+    sync_id: str
+    settings: Settings
+    subscribes: bool
+    default: str | None = None
+    up: Conversion | None = None
+    down: Conversion | None = None
+    reversible: bool = True
+
+    @property
+    def where(self) -> str:
+        """The old column for people."""
+        return f"{self.table.name}.{self.old.name}"
+
+    @property
+    def fallible(self) -> bool:
+        """Whether a conversion may raise or yield NULL; then constraints wait until the old version is retired (F16)."""
+        return self.up is not None
+
+    @property
+    def relaxed(self) -> bool:
+        """Whether the old NOT NULL must give way so that a value that does not convert back cannot fail a write."""
+        return self.old.not_null and (self.down is not None or not self.reversible)
+
+    def named(self, name: str) -> str:
+        """The name of the copy's twin of an index or constraint, until both trade names at park."""
+        return shortened(name, f"_{self.sync_id[:6]}")
+
+    @property
+    def proof(self) -> str:
+        """The CHECK that proves NOT NULL without a scan under lock."""
+        return shortened(self.new, f"_nn_{self.sync_id[:6]}")
+
+
+def preconditions(table: Table, column: Column) -> None:
+    """Everything that would stop the copy later. Raises PlanRefused."""
+    _table.synced(table)
+    _table.plain_column(table, column)
+    _table.not_unique(table, column)
+    _table.no_dependents(table, column)
+    _table.own_indexes(table, column)
+
+
+def draft(copy: Copy, notes: tuple[str, ...]) -> Draft:
+    """All Steps of a copy, in order."""
+    mirror = _mirror(copy)
+    steps = (
+        *_expand(copy, mirror),
+        *_backfill(copy, mirror),
+        PlannedStep(
+            "switch_reads", SwitchReads(copy.settings.change_id), "reads_new answers true: reads go to the new shape"
+        ),
+        *_contract(copy, mirror),
+    )
+    return Draft(steps, (*_notes(copy), *notes))
+
+
+def _mirror(copy: Copy) -> Mirror:
+    table, old = copy.table, copy.old
+    return Mirror(
+        id=copy.sync_id,
+        change_id=copy.settings.change_id,
+        table=table.name,
+        old=old.name,
+        new=copy.new,
+        old_type=old.type,
+        new_type=copy.new_type,
+        key=key_of(table),
+        trigger=trigger_name(table, copy.sync_id),
+        up=copy.up,
+        down=copy.down,
+        reversible=copy.reversible,
+        old_default=old.default,
+        old_default_volatile=old.default_volatile,
+        required=old.not_null,
+        relaxed=copy.relaxed,
+        narrow=not any(t.before and t.row and t.update and not t.ours for t in table.triggers),
+        always=copy.subscribes,
+    )
+
+
+def _expand(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
+    table, old = copy.table, copy.old
+    same = copy.new_type == old.type
+    add = AddColumn(
+        table=table.name,
+        column=copy.new,
+        type=copy.new_type,
+        collation=old.collation if same else None,
+        comment=old.comment,
+        statistics=old.statistics,
+        grants=old.grants,
+    )
+    yield PlannedStep("expand", add, f"add {table.name}.{copy.new} {copy.new_type}, empty")
+    yield PlannedStep("expand", InstallSync(mirror), f"keep {copy.where} and {copy.new} equal in both directions")
+    if copy.relaxed:
+        relax = RelaxNotNull(table.name, old.name, shortened(old.name, f"_old_nn_{copy.sync_id[:6]}"))
+        yield PlannedStep("expand", relax, f"let {copy.where} hold NULL where a new value does not convert back")
+
+
+def _backfill(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
+    table = copy.table
+    fill = Backfill(
+        table=table.name,
+        column=copy.new,
+        key=mirror.key,
+        sync_id=copy.sync_id,
+        value=copy.up,
+        source=None if copy.up else copy.old.name,
+        batch_rows=copy.settings.batch_rows,
+        statement_time=copy.settings.statement_time,
+        fire_triggers=_table.fire_triggers(table, copy.new, copy.settings),
+    )
+    yield PlannedStep("backfill", fill, f"fill {table.name}.{copy.new} from {copy.old.name}")
+    renamed = (copy.old.name, copy.new)
+    for index in _table.own_indexes(table, copy.old):
+        create = CreateIndex(table.name, copy.named(index.name), definition=index.definition, renamed=renamed)
+        yield PlannedStep("backfill", create, f"build {create.name}, the twin of {index.name}")
+    if not copy.fallible:
+        yield from _constraints(copy, "backfill")
+
+
+def _constraints(copy: Copy, phase: PhaseName) -> Iterator[PlannedStep]:
+    table, renamed = copy.table.name, (copy.old.name, copy.new)
+    for constraint in _table.own_constraints(copy.table, copy.old):
+        name = copy.named(constraint.name)
+        add = AddConstraint(table, name, constraint.definition, renamed)
+        yield PlannedStep(phase, add, f"add {name}, the twin of {constraint.name}, not yet validated")
+        if constraint.validated:
+            yield PlannedStep(phase, ValidateConstraint(table, name), f"validate {name}")
+    if copy.old.not_null:
+        yield from not_null(copy.table, copy.new, copy.proof, phase)
+
+
+def not_null(
+    table: Table, column: str, proof: str, phase: PhaseName, last: PhaseName | None = None
+) -> Iterator[PlannedStep]:
+    """NOT NULL by way of CHECK NOT VALID, VALIDATE, SET NOT NULL: no scan under a strong lock."""
+    where = f"{table.name}.{column}"
+    add = AddConstraint(table.name, proof, not_null=column)
+    yield PlannedStep(phase, add, f"hold new rows to {where} IS NOT NULL")
+    yield PlannedStep(phase, ValidateConstraint(table.name, proof), f"prove {where} IS NOT NULL for all rows")
+    yield PlannedStep(last or phase, SetNotNull(table.name, column, proof), f"set {where} NOT NULL by that proof")
+
+
+def _contract(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
+    if copy.fallible:
+        yield from _constraints(copy, "contract")
+    parked = f"_orch_parked_{copy.sync_id}"
+    park = ParkColumn(
+        table=copy.table.name,
+        column=copy.old.name,
+        parked=parked,
+        sync=mirror,
+        new=copy.new,
+        default=copy.default,
+        sequence=copy.old.sequence,
+        renames=tuple(_renames(copy)),
+    )
+    yield from parking(park, copy.settings)
+
+
+def parking(park: ParkColumn, settings: Settings) -> Iterator[PlannedStep]:
+    """Park, and purge: behind its own gate when there is a time to park, at once when there is none."""
+    where = f"{park.table}.{park.column}"
+    yield PlannedStep("contract", park, f"park {where} as {park.parked}; undo is possible until purge")
+    purge: Step = PurgeColumn(park.table, park.parked, park.sync)
+    phase: PhaseName = "purge" if settings.park > 0 else "contract"
+    yield PlannedStep(phase, purge, f"drop the parked {where} with its sync")
+
+
+def _renames(copy: Copy) -> Iterator[Rename]:
+    names: list[tuple[str, str]] = [("index", i.name) for i in _table.own_indexes(copy.table, copy.old)]
+    names += [("constraint", c.name) for c in _table.own_constraints(copy.table, copy.old)]
+    for kind, name in names:
+        parked = shortened(name, f"_parked_{copy.sync_id[:6]}")
+        yield Rename("index" if kind == "index" else "constraint", name, parked)
+        yield Rename("index" if kind == "index" else "constraint", copy.named(name), name)
+
+
+def _notes(copy: Copy) -> Iterator[str]:
+    if copy.old.default is not None and not copy.old.not_null:
+        yield (
+            f"{copy.where} has a default and may be NULL: an INSERT through the new shape with an explicit NULL"
+            " is indistinguishable from one that left it out"
+        )
+    if not copy.reversible:
+        yield f"{copy.where}: no down: going back after the switch loses values written through {copy.new}"
+    if not copy.table.key:
+        yield f"{copy.table.name} has no key: rejected rows are counted, not located; the backfill goes by page ranges"
+    yield (
+        f"{copy.table.name} gains a column in expand and loses one in contract: prepared SELECT * and RETURNING *"
+        " fail (0A000) until their connection is renewed"
+    )

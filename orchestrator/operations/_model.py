@@ -1,0 +1,110 @@
+"""What every Operation's file starts from: strict fields, and the answers most operations share.
+
+Why it exists: an Operation is one file; what is the same in all of them (identifiers that PostgreSQL would cut, unknown
+keys, an empty list of questions) is said here once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from orchestrator.core.catalog import Catalog, Question, Table
+from orchestrator.core.errors import PlanRefused
+from orchestrator.core.step import Argument
+
+NAME_BYTES = 63
+"""NAMEDATALEN - 1: PostgreSQL silently cuts longer identifiers (manual, section 4.1.1)."""
+
+
+def _name(text: str) -> str:
+    if not text or "\x00" in text:
+        raise ValueError("a name must not be empty or hold a NUL")
+    if len(text.encode()) > NAME_BYTES:
+        raise ValueError(f"a name of {len(text.encode())} bytes is over PostgreSQL's limit of {NAME_BYTES}")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class OperationModel(BaseModel):
+    """Base of all operations: strict, frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    table: str
+
+    def tables(self) -> tuple[str, ...]:
+        """Tables to snapshot."""
+        return (self.table,)
+
+    def types(self) -> tuple[str, ...]:
+        """Types to resolve."""
+        return ()
+
+    def questions(self) -> tuple[Question, ...]:
+        """Expressions to ask the server about."""
+        return ()
+
+
+def identity(change_id: str, table: Table, column: str) -> str:
+    """Twelve hex digits that name the generated objects of one operation; stable over re-planning."""
+    text = "\x1f".join((change_id, table.name.schema, table.name.name, column))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def shortened(name: str, suffix: str) -> str:
+    """``name`` with ``suffix``, cut (on a character) so that PostgreSQL does not cut it."""
+    head = name.encode()[: NAME_BYTES - len(suffix.encode())].decode(errors="ignore")
+    return head + suffix
+
+
+def key_of(table: Table) -> tuple[Argument, ...]:
+    """The table's key with types; empty when it has none."""
+    return tuple(Argument(name, table.column(name).type) for name in table.key)
+
+
+def trigger_name(table: Table, sync_id: str) -> str:
+    """A trigger name that sorts after every BEFORE row trigger of the application, bytewise (correctness F10)."""
+    others = [t.name.encode() for t in table.triggers if t.before and t.row and not t.ours]
+    for tildes in range(1, 9):
+        name = f"{'~' * tildes}orch_{sync_id}"
+        if all(name.encode() > other for other in others):
+            return name
+    raise PlanRefused(
+        f"a trigger of {table.name} has a name after which none of ours can sort",
+        "rename that trigger: ALTER TRIGGER … RENAME TO …",
+    )
+
+
+def new_column(table: Table, name: str) -> None:
+    """Refuse a name that is taken. Raises PlanRefused."""
+    if table.has(name):
+        raise PlanRefused(f"table {table.name} already has a column {name!r}", "choose another name")
+
+
+def checked(catalog: Catalog, question: Question, *, what: str, synced: bool) -> tuple[Argument, ...]:
+    """The columns an expression reads, once the server accepts it. Raises PlanRefused otherwise.
+
+    ``synced`` expressions are evaluated by trigger, backfill and Checks, which must agree: a value that depends on chance,
+    the clock or the user is refused (correctness F11).
+    """
+    fact = catalog.fact(question)
+    if fact.error is not None:
+        raise PlanRefused(f"{what}: {fact.error}", "correct the expression; it sees the columns of the table")
+    if fact.volatility == "v":
+        raise PlanRefused(
+            f"{what} is volatile: trigger, backfill and checks would each get another value",
+            "use a volatile expression as default:, or compute it from the row",
+        )
+    if synced and fact.clock:
+        raise PlanRefused(
+            f"{what} depends on the clock or the user: checks could never confirm it",
+            "compute it from columns of the row",
+        )
+    types = {name: type_ for name, type_ in question.extra}
+    table = catalog.table(question.table)
+    return tuple(Argument(name, types.get(name) or table.column(name).type) for name in fact.columns)

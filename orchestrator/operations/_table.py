@@ -1,0 +1,126 @@
+"""What may stand in the way of changing a column while applications write, and how each is got around.
+
+Why it exists: everything that would be found out in contract must be found out at plan time (correctness F13, F14, F19).
+Each obstacle is named with the reason and the way around.
+"""
+
+from __future__ import annotations
+
+from orchestrator.core.catalog import Column, Constraint, Index, Table
+from orchestrator.core.errors import PlanRefused
+from orchestrator.core.plan import Settings
+
+_KINDS = {"v": "view", "m": "materialized view", "f": "foreign table", "p": "partitioned table"}
+
+
+def writable(table: Table) -> None:
+    """Refuse what is not an ordinary table. Raises PlanRefused."""
+    if table.kind in _KINDS:
+        around = {
+            "v": "name the table below the view",
+            "m": "name the table below the materialized view",
+            "f": "change the table on the server it lives on",
+            "p": "change each partition's parent by hand for now; partitioned tables are not supported yet",
+        }[table.kind]
+        raise PlanRefused(f"{table.name} is a {_KINDS[table.kind]}, not an ordinary table", around)
+    if table.partition:
+        raise PlanRefused(f"{table.name} is a partition", "its shape follows the parent, which is not supported yet")
+
+
+def synced(table: Table) -> None:
+    """Refuse tables on which row triggers cannot keep two shapes equal (F13). Raises PlanRefused."""
+    writable(table)
+    if table.inherits:
+        raise PlanRefused(
+            f"{table.name} takes part in inheritance: children bypass the sync trigger",
+            "ALTER TABLE … NO INHERIT first, or change every table of the tree by itself",
+        )
+    if table.rules:
+        raise PlanRefused(
+            f"{table.name} has rules ({', '.join(table.rules)}): a rewritten write loses the new column",
+            "replace the rules by triggers first",
+        )
+
+
+def plain_column(table: Table, column: Column) -> None:
+    """Refuse identity and generated columns. Raises PlanRefused."""
+    if column.identity:
+        raise PlanRefused(
+            f"{table.name}.{column.name} is an identity column; its copy would lose the sequence",
+            "ALTER COLUMN … DROP IDENTITY and give it a sequence default first",
+        )
+    if column.generated:
+        raise PlanRefused(
+            f"{table.name}.{column.name} is generated: triggers see it as NULL before the row is stored",
+            "change the columns it is computed from",
+        )
+
+
+def no_dependents(table: Table, column: Column) -> None:
+    """Refuse a column that a view, policy, publication … names. Raises PlanRefused, naming each."""
+    found = [d for d in table.dependents if d.column in ("", column.name)]
+    if found:
+        listed = ", ".join(f"{d.kind} {d.name}" for d in found)
+        raise PlanRefused(
+            f"{table.name}.{column.name} is used by {listed}",
+            "drop or redefine these first; contract could not take the column away beneath them",
+        )
+
+
+def no_publication(table: Table) -> None:
+    """Refuse a column that subscribers do not have: replication would stop and retain WAL (F14). Raises PlanRefused."""
+    found = [d.name for d in table.dependents if d.kind == "publication"]
+    if found:
+        raise PlanRefused(
+            f"{table.name} is published by {', '.join(found)}: a subscriber without the new column stops",
+            "add the column on every subscriber first, then take the table out of the publication for the change",
+        )
+
+
+def not_unique(table: Table, column: Column) -> None:
+    """Refuse a copy of a unique column: two unique indexes break upserts (F19). Raises PlanRefused."""
+    for constraint in table.constraints:
+        if constraint.inbound and column.name in constraint.columns:
+            raise PlanRefused(
+                f"foreign key {constraint.name} of another table refers to {table.name}.{column.name}",
+                "a referenced column cannot be copied; this needs change_primary_key_type or views",
+            )
+        if constraint.kind == "x" and column.name in constraint.columns:
+            raise PlanRefused(
+                f"{table.name}.{column.name} is part of exclusion constraint {constraint.name}",
+                "an exclusion constraint cannot be built without blocking writes; drop it first",
+            )
+    for index in table.indexes:
+        if index.unique and column.name in index.columns:
+            raise PlanRefused(
+                f"{table.name}.{column.name} is part of the unique index {index.name}:"
+                " with two unique indexes, ON CONFLICT of either version fails (23505)",
+                "a unique column cannot be renamed or retyped by copy; this needs views",
+            )
+
+
+def own_indexes(table: Table, column: Column) -> tuple[Index, ...]:
+    """Indexes that touch the column. Raises PlanRefused when one is invalid."""
+    found = tuple(index for index in table.indexes if column.name in index.columns)
+    for index in found:
+        if not index.valid:
+            raise PlanRefused(f"index {index.name} is invalid", f"DROP INDEX CONCURRENTLY {index.name}, or REINDEX it")
+    return found
+
+
+def own_constraints(table: Table, column: Column) -> tuple[Constraint, ...]:
+    """CHECKs and outgoing foreign keys over the column."""
+    return tuple(c for c in table.constraints if c.kind in "cf" and not c.inbound and column.name in c.columns)
+
+
+def fire_triggers(table: Table, column: str, settings: Settings) -> bool:
+    """Whether batches fire the application's triggers. Raises PlanRefused until the change chooses (F4)."""
+    fired = [t.name for t in table.triggers if t.update and not t.ours and (not t.columns or column in t.columns)]
+    if not fired:
+        return True
+    if settings.triggers is None:
+        raise PlanRefused(
+            f"a backfill of {table.name} would fire {', '.join(sorted(fired))} for every row",
+            "choose triggers: fire (they run) or triggers: skip (session_replication_role = replica)",
+        )
+    return settings.triggers == "fire"

@@ -1,0 +1,138 @@
+"""Add a column, with any default, filled from the row if wanted, NOT NULL without a scan under lock.
+
+A default that is not volatile is stored in the catalog and costs nothing; a volatile one is set for rows to come and
+backfilled for those that are there, since adding it at once would rewrite the table under lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Self
+
+from pydantic import model_validator
+
+from orchestrator.core.catalog import Catalog, Question, Table
+from orchestrator.core.errors import PlanRefused
+from orchestrator.core.plan import Draft, PlannedStep, Settings
+from orchestrator.core.step import AddColumn as AddColumnStep
+from orchestrator.core.step import Backfill, Conversion, Fill, SetDefault, SwitchReads
+from orchestrator.operations import _table
+from orchestrator.operations._copy import not_null
+from orchestrator.operations._model import (
+    Name,
+    OperationModel,
+    checked,
+    identity,
+    key_of,
+    new_column,
+    shortened,
+    trigger_name,
+)
+from orchestrator.operations.set_not_null import filled
+
+
+class AddColumn(OperationModel):
+    """``add_column: {table: orders, column: channel, type: text, fill: "'web'", not_null: true}``."""
+
+    column: Name
+    type: str
+    default: str | None = None
+    fill: str | None = None
+    not_null: bool = False
+    comment: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.default is not None and self.fill is not None:
+            raise ValueError("default and fill exclude each other: with a default no row is ever empty")
+        if self.not_null and self.default is None and self.fill is None:
+            raise ValueError("not_null needs default or fill, or INSERTs of versions that do not name the column fail")
+        return self
+
+    def types(self) -> tuple[str, ...]:
+        """The column's type."""
+        return (self.type,)
+
+    def questions(self) -> tuple[Question, ...]:
+        """The default, or what to fill in."""
+        sql = self.default if self.default is not None else self.fill
+        return () if sql is None else (Question(self.table, sql, self.type),)
+
+    def touches(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
+        """The new column."""
+        return frozenset({(str(catalog.table(self.table).name), self.column)})
+
+    def steps(self, catalog: Catalog, settings: Settings) -> Draft:
+        """In one step where that costs nothing, else add, fill, prove."""
+        table = catalog.table(self.table)
+        new_column(table, self.column)
+        _table.writable(table)
+        _table.no_publication(table)
+        if self.fill is not None:
+            _table.synced(table)
+            return Draft(tuple(self._with_fill(catalog, table, settings)))
+        volatile = self._default_volatile(catalog)
+        if volatile:
+            return Draft(tuple(self._with_volatile_default(catalog, table, settings)))
+        return Draft((self._add(catalog, table, self.default, self.not_null),))
+
+    def _default_volatile(self, catalog: Catalog) -> bool:
+        if self.default is None:
+            return False
+        fact = catalog.fact(self.questions()[0])
+        if fact.error is not None or fact.columns:
+            reason = fact.error or f"it reads {', '.join(fact.columns)}"
+            raise PlanRefused(f"default of {self.table}.{self.column}: {reason}", "use fill: to compute from the row")
+        return fact.volatility == "v"
+
+    def _add(self, catalog: Catalog, table: Table, default: str | None, not_null: bool) -> PlannedStep:
+        step = AddColumnStep(table.name, self.column, catalog.type(self.type), None, default, not_null, self.comment)
+        words = f"add {table.name}.{self.column} {step.type}"
+        return PlannedStep("expand", step, words + (f" default {default}" if default else ""))
+
+    def _with_volatile_default(self, catalog: Catalog, table: Table, settings: Settings) -> Iterator[PlannedStep]:
+        assert self.default is not None  # noqa: S101 - narrowed by the caller
+        sync_id = identity(settings.change_id, table, self.column)
+        where = f"{table.name}.{self.column}"
+        yield self._add(catalog, table, None, False)
+        default = SetDefault(table.name, self.column, self.default)
+        yield PlannedStep("expand", default, f"default {self.default} for rows to come")
+        fill = Backfill(
+            table=table.name,
+            column=self.column,
+            key=key_of(table),
+            sync_id=sync_id,
+            expression=self.default,
+            batch_rows=settings.batch_rows,
+            statement_time=settings.statement_time,
+            fire_triggers=_table.fire_triggers(table, self.column, settings),
+        )
+        yield PlannedStep("backfill", fill, f"fill {where} of the rows that are there")
+        if self.not_null:
+            yield from not_null(table, self.column, shortened(self.column, f"_nn_{sync_id[:6]}"), "backfill")
+
+    def _with_fill(self, catalog: Catalog, table: Table, settings: Settings) -> Iterator[PlannedStep]:
+        sync_id = identity(settings.change_id, table, self.column)
+        arguments = checked(catalog, self.questions()[0], what=f"fill of {table.name}.{self.column}", synced=False)
+        kind = catalog.type(self.type)
+        fill = Fill(
+            id=sync_id,
+            change_id=settings.change_id,
+            table=table.name,
+            column=self.column,
+            type=kind,
+            key=key_of(table),
+            trigger=trigger_name(table, sync_id),
+            value=Conversion(f"fill_{sync_id}", self.fill, arguments, kind),
+            on_update=self.not_null,
+            required=self.not_null,
+            always=catalog.subscribes,
+        )
+        yield self._add(catalog, table, None, False)
+        proof = shortened(self.column, f"_nn_{sync_id[:6]}") if self.not_null else None
+        yield from filled(fill, table, settings, proof=proof)
+        switch = SwitchReads(settings.change_id)
+        yield PlannedStep("switch_reads", switch, f"reads_new answers true: {self.column} may be read")
+
+
+plugin = AddColumn
