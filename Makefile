@@ -31,8 +31,8 @@ bench: $(READY)
 	$(PY) -m tests.bench
 
 lock: $(READY)
-	$(PY) -m pip install --quiet uv
-	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	test -x .venv/lock/bin/uv || { $(PY) -m venv .venv/lock && .venv/lock/bin/python -m pip install --quiet uv; }
+	.venv/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make lock" --extra embedded --group dev \
 	    pyproject.toml --output-file requirements.lock
 
@@ -50,7 +50,8 @@ $(READY): requirements.lock pyproject.toml
 	    uv pip install --quiet --python $(PY) --no-deps --no-build-isolation -e .; \
 	else set -e; \
 	    $(PYTHON) -m venv .venv 2>/dev/null || $(PYTHON) -m venv --without-pip .venv; \
-	    $(PYTHON) -m pip --python $(PY) install --quiet --require-hashes -r requirements.lock; \
-	    $(PYTHON) -m pip --python $(PY) install --quiet --no-deps --no-build-isolation -e .; \
+	    pip="$(PY) -m pip"; $$pip --version >/dev/null 2>&1 || pip="$(PYTHON) -m pip --python $(PY)"; \
+	    $$pip install --quiet --require-hashes -r requirements.lock; \
+	    $$pip install --quiet --no-deps --no-build-isolation -e .; \
 	fi
 	@touch $(READY)
