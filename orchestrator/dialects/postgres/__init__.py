@@ -1,1 +1,1 @@
-"""PostgreSQL: renders Steps, reads the Catalog, classifies errors."""
+"""PostgreSQL: renders Steps to SQL, snapshots the Catalog, observes what is done, tells errors apart."""

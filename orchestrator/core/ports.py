@@ -1,0 +1,158 @@
+"""What the engine needs of a target database, as Protocols, and the failures it must tell apart.
+
+Why it exists: the engine holds the protocol (intent, execute, observe, outcome) and no SQL; a dialect holds SQL and no
+protocol. Failures are told apart here by what the engine does next, not by SQLSTATE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from orchestrator.core.catalog import Catalog, Question
+from orchestrator.core.step import Backfill, Step
+
+
+class Seen(StrEnum):
+    """What the catalog shows of a Step."""
+
+    DONE = "done"
+    ABSENT = "absent"
+    PARTIAL = "partial"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What was seen, and the sentence for people (what was expected, where it is not simply done or absent)."""
+
+    seen: Seen
+    detail: str = ""
+
+
+class TargetError(Exception):
+    """The target refused a statement. ``sqlstate`` is empty when there was no answer."""
+
+    def __init__(self, message: str, sqlstate: str = "") -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+class LockNotGranted(TargetError):
+    """A lock was not granted in time, or a deadlock was broken: try again a little later."""
+
+
+class Fenced(TargetError):
+    """A newer fence stands on the target: we are the zombie."""
+
+
+class ValueRefused(TargetError):
+    """A row's value was refused (SQLSTATE classes 22 and 23)."""
+
+
+class ConnectionLost(TargetError):
+    """The connection is gone; whether the last statement took effect must be observed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Who executes what: written to ``orch_target.marker`` in the Step's own transaction."""
+
+    change_id: str
+    step_id: str
+    ordinal: int
+    fence: int
+    plan_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a Backfill stands. ``position`` is the last key finished (as text), or the next page; None at the start."""
+
+    position: tuple[str, ...] | None
+    rows: int
+    done: bool
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A Step in SQL: messages to send, what they lock and cost, and how they are undone."""
+
+    messages: tuple[tuple[str, ...], ...]
+    lock: str
+    rewrites: bool
+    scans: bool
+    undo: tuple[tuple[str, ...], ...]
+    undo_note: str
+
+
+class Reader(Protocol):
+    """Read-only questions to the target; Checks and Signals bring their own SQL."""
+
+    def rows(self, query: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query. Raises TargetError."""
+
+
+class Session(Reader, Protocol):
+    """One connection to the target, named by change, fence and ordinal."""
+
+    def apply(self, step: Step, mark: Mark) -> None:
+        """Send the Step once. Raises TargetError."""
+
+    def undo(self, step: Step, mark: Mark) -> None:
+        """Send the Step's undo once. Raises TargetError."""
+
+    def repair(self, step: Step, mark: Mark) -> None:
+        """Remove a partial effect (an invalid index), so that the Step can be applied again."""
+
+    def observe(self, step: Step, step_id: str) -> Observation:
+        """What the catalog shows of the Step."""
+
+    def begin_backfill(self, step: Backfill, mark: Mark) -> Cursor:
+        """Prepare statistics and the cursor; where an earlier attempt stood, if there was one."""
+
+    def batch(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
+        """One transaction: rows, cursor and fence check. Raises TargetError."""
+
+    def mop_up(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
+        """One batch of whatever is left anywhere; ``ended`` once nothing is."""
+
+    def end_backfill(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
+        """Commit the marker's done_at synchronously."""
+
+    def estimate(self, step: Backfill) -> int | None:
+        """Estimated number of rows."""
+
+    def cancel(self) -> None:
+        """Cancel what runs, from another thread."""
+
+
+class Target(Protocol):
+    """One target database."""
+
+    name: str
+
+    def bootstrap(self) -> list[str]:
+        """Create or update schema ``orch_target``; idempotent. Returns what was done."""
+
+    def snapshot(self, tables: Sequence[str], questions: Sequence[Question], types: Sequence[str]) -> Catalog:
+        """The Catalog a Plan needs."""
+
+    def sql(self, step: Step) -> Sql:
+        """The Step in SQL, for people."""
+
+    def raise_fence(self, change_id: str, fence: int, patience: float) -> list[str]:
+        """Shut out older fences and end their sessions; returns what was ended, for the history."""
+
+    def session(self, change_id: str, fence: int, ordinal: int) -> AbstractContextManager[Session]:
+        """A session of ours."""
+
+    def reader(self) -> AbstractContextManager[Reader]:
+        """A session that only reads."""
+
+    def rejected_rows(self, change_id: str) -> int:
+        """How many rows are recorded as not convertible."""

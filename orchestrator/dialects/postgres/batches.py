@@ -1,0 +1,131 @@
+"""The statements of a backfill: ranges by key or by page, the direct UPDATE, the mop-up.
+
+Why it exists: every batch carries the guard that never overwrites a value (F3), and is one transaction of rows, cursor and
+fence check. Keyset ranges follow the key; a table without one goes by page ranges (TID range scan, PostgreSQL 14 on).
+"""
+
+from __future__ import annotations
+
+from psycopg.sql import Composable, Composed
+
+from orchestrator.core.step import Backfill
+from orchestrator.dialects.postgres.sync import call
+from orchestrator.dialects.postgres.text import fill, joined, literal, name, raw, table
+
+
+def value(step: Backfill, prefix: str = "") -> Composed:
+    """What a row gets; with prefix ``try_``, NULL where the conversion raises."""
+    if step.value is not None:
+        return call(step.value, prefix)
+    if step.source is not None:
+        return fill("{c}", c=name(step.source))
+    return fill("{e}", e=raw(step.expression or "NULL"))
+
+
+def guard(step: Backfill, prefix: str = "") -> Composed:
+    """Only rows that are empty and can be filled (F3)."""
+    if step.expression is not None:
+        return fill("{c} IS NULL", c=name(step.column))
+    return fill("{c} IS NULL AND {v} IS NOT NULL", c=name(step.column), v=value(step, prefix))
+
+
+def update(step: Backfill, where: Composable, prefix: str = "") -> Composed:
+    """The direct UPDATE of one range."""
+    return fill(
+        "UPDATE {t} SET {c} = {v} WHERE {where} AND {guard}",
+        t=table(step.table),
+        c=name(step.column),
+        v=value(step, prefix),
+        where=where,
+        guard=guard(step, prefix),
+    )
+
+
+def _row(step: Backfill) -> Composable:
+    columns = [name(argument.name) for argument in step.key]
+    return columns[0] if len(columns) == 1 else fill("({c})", c=joined(", ", columns))
+
+
+def _position(step: Backfill, position: tuple[str, ...]) -> Composable:
+    values = [fill("{v}::{t}", v=literal(v), t=raw(a.type)) for v, a in zip(position, step.key, strict=True)]
+    return values[0] if len(values) == 1 else fill("({v})", v=joined(", ", values))
+
+
+def after(step: Backfill, position: tuple[str, ...] | None) -> Composed:
+    """Rows behind a position."""
+    if position is None:
+        return fill("true")
+    return fill("{row} > {position}", row=_row(step), position=_position(step, position))
+
+
+def between(step: Backfill, start: tuple[str, ...] | None, end: tuple[str, ...] | None) -> Composed:
+    """Rows behind ``start`` up to and with ``end``; open where None."""
+    if end is None:
+        return after(step, start)
+    return fill("{a} AND {row} <= {end}", a=after(step, start), row=_row(step), end=_position(step, end))
+
+
+def bound(step: Backfill, start: tuple[str, ...] | None) -> Composed:
+    """The key that ends the next batch; no row when less than a whole batch is left."""
+    keys = joined(", ", [name(argument.name) for argument in step.key])
+    return fill(
+        "SELECT {texts} FROM {t} WHERE {after} ORDER BY {keys} OFFSET {skip} LIMIT 1",
+        texts=joined(", ", [fill("{k}::text", k=name(argument.name)) for argument in step.key]),
+        t=table(step.table),
+        after=after(step, start),
+        keys=keys,
+        skip=literal(step.batch_rows - 1),
+    )
+
+
+def pages(start: int, count: int) -> Composed:
+    """Rows of a range of pages."""
+    return fill("ctid >= {a}::tid AND ctid < {b}::tid", a=literal(f"({start},0)"), b=literal(f"({start + count},0)"))
+
+
+def left_over(step: Backfill, prefix: str) -> Composed:
+    """The mop-up's range: up to a batch of rows, wherever they are; the guard is checked again on the locked row."""
+    return fill(
+        "ctid = ANY (ARRAY(SELECT ctid FROM {t} WHERE {guard} LIMIT {n}))",
+        t=table(step.table),
+        guard=guard(step, prefix),
+        n=literal(step.batch_rows),
+    )
+
+
+def count_left(step: Backfill, prefix: str) -> Composed:
+    """Whether anything is left to fill."""
+    return fill(
+        "SELECT count(*) FROM (SELECT 1 FROM {t} WHERE {guard} LIMIT 1) AS left_over",
+        t=table(step.table),
+        guard=guard(step, prefix),
+    )
+
+
+def record_rejected(step: Backfill, where: Composable, change_id: str) -> Composed | None:
+    """Record the rows of a range whose conversion raises. None where no conversion can."""
+    if step.value is None:
+        return None
+    pairs = joined(", ", [fill("{k}, {c}", k=literal(a.name), c=name(a.name)) for a in step.key])
+    key = fill("pg_catalog.jsonb_build_object({p})", p=pairs) if step.key else fill("NULL::jsonb")
+    return fill(
+        "INSERT INTO orch_target.rejected_row (change_id, sync_id, direction, key, sqlstate, message)"
+        " SELECT {change}, {sync}, 'up', {key}, '22000', 'the conversion raised in the backfill' FROM {t}"
+        " WHERE {where} AND {c} IS NULL AND {fails}"
+        " AND NOT EXISTS (SELECT 1 FROM orch_target.rejected_row r WHERE r.sync_id = {sync} AND r.key = {key})",
+        change=literal(change_id),
+        sync=literal(step.sync_id),
+        key=key,
+        t=table(step.table),
+        where=where,
+        c=name(step.column),
+        fails=call(step.value, "fails_"),
+    )
+
+
+def shown(step: Backfill) -> Composed:
+    """The UPDATE as ``orch plan`` shows it."""
+    if not step.key:
+        return update(step, raw("ctid >= '(:page,0)' AND ctid < '(:next_page,0)'"))
+    where = fill("{row} > :last AND {row} <= :next", row=_row(step))
+    return update(step, where)

@@ -1,0 +1,103 @@
+"""Schema ``orch_target`` on the target: fences, markers, read switches, rejected rows and the functions over them.
+
+Why it exists: some facts must be committed with the application's own rows (what batch is done, whether a worker is still
+the one that may write, which row did not convert), so they live in the target's database.
+"""
+
+from __future__ import annotations
+
+LOCK_KEY = 0x6F726368
+"""Advisory lock of bootstrapping; polled, never waited for (a blocking waiter deadlocks with a concurrent build)."""
+
+STATEMENTS: tuple[str, ...] = (
+    "CREATE SCHEMA IF NOT EXISTS orch_target",
+    "GRANT USAGE ON SCHEMA orch_target TO PUBLIC",
+    """CREATE TABLE IF NOT EXISTS orch_target.fence (
+    change_id text PRIMARY KEY,
+    fence bigint NOT NULL
+)""",
+    """CREATE TABLE IF NOT EXISTS orch_target.marker (
+    step_id text NOT NULL,
+    lane integer NOT NULL DEFAULT 0,
+    fence bigint NOT NULL,
+    plan_sha256 text NOT NULL,
+    cursor text[],
+    rows_done bigint NOT NULL DEFAULT 0,
+    passed boolean NOT NULL DEFAULT false,
+    done_at timestamptz,
+    PRIMARY KEY (step_id, lane)
+)""",
+    """CREATE TABLE IF NOT EXISTS orch_target.read_switch (
+    change_id text PRIMARY KEY,
+    percent integer NOT NULL DEFAULT 0 CHECK (percent BETWEEN 0 AND 100),
+    changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+)""",
+    """CREATE TABLE IF NOT EXISTS orch_target.rejected_row (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    change_id text NOT NULL,
+    sync_id text NOT NULL,
+    direction text NOT NULL,
+    key jsonb,
+    sqlstate text NOT NULL,
+    message text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+)""",
+    "CREATE INDEX IF NOT EXISTS rejected_row_by_sync ON orch_target.rejected_row (sync_id, key)",
+    """CREATE OR REPLACE FUNCTION orch_target.check_fence(p_change text, p_fence bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    standing bigint;
+BEGIN
+    SELECT f.fence INTO standing FROM orch_target.fence f WHERE f.change_id = p_change FOR SHARE;
+    IF standing IS DISTINCT FROM p_fence THEN
+        RAISE EXCEPTION 'fence % of % is over; % stands', p_fence, p_change, standing USING ERRCODE = 'OR409';
+    END IF;
+END $$""",
+    """CREATE OR REPLACE FUNCTION orch_target.mark(p_step text, p_fence bigint, p_plan text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO orch_target.marker (step_id, fence, plan_sha256, done_at)
+    VALUES (p_step, p_fence, p_plan, clock_timestamp())
+    ON CONFLICT (step_id, lane) DO UPDATE
+        SET fence = excluded.fence, plan_sha256 = excluded.plan_sha256, done_at = excluded.done_at
+$$""",
+    """CREATE OR REPLACE FUNCTION orch_target.reads_new(p_change text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce((SELECT s.percent >= 100 FROM orch_target.read_switch s WHERE s.change_id = p_change), false)
+$$""",
+    """CREATE OR REPLACE FUNCTION orch_target.reject(
+    p_change text, p_sync text, p_direction text, p_key jsonb, p_sqlstate text, p_message text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF pg_trigger_depth() = 0 THEN
+        RAISE EXCEPTION 'orch_target.reject is called by sync triggers only' USING ERRCODE = '42501';
+    END IF;
+    DELETE FROM orch_target.rejected_row r WHERE r.sync_id = p_sync AND r.key = p_key;
+    INSERT INTO orch_target.rejected_row (change_id, sync_id, direction, key, sqlstate, message)
+    VALUES (p_change, p_sync, p_direction, p_key, p_sqlstate, p_message);
+END $$""",
+    """CREATE OR REPLACE FUNCTION orch_target.accept(p_sync text, p_key jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF pg_trigger_depth() = 0 THEN
+        RAISE EXCEPTION 'orch_target.accept is called by sync triggers only' USING ERRCODE = '42501';
+    END IF;
+    DELETE FROM orch_target.rejected_row r WHERE r.sync_id = p_sync AND r.key = p_key;
+END $$""",
+    """CREATE OR REPLACE FUNCTION orch_target.require_sync(p_table text, p_triggers text[], p_bodies text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    intact bigint;
+BEGIN
+    SELECT count(*) INTO intact
+      FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+     WHERE t.tgrelid = p_table::regclass AND t.tgname::text = ANY (p_triggers)
+       AND t.tgenabled IN ('O', 'A') AND md5(p.prosrc) = ANY (p_bodies);
+    IF intact <> cardinality(p_triggers) THEN
+        RAISE EXCEPTION 'sync of % is not intact: % of % triggers stand unchanged and enabled',
+            p_table, intact, cardinality(p_triggers) USING ERRCODE = 'OR412';
+    END IF;
+END $$""",
+)
+"""Idempotent, run in one transaction. Applications may call reads_new; reject and accept only inside sync triggers."""
+
+REQUIRED_TABLES = ("fence", "marker", "read_switch", "rejected_row")

@@ -1,0 +1,115 @@
+"""The one place that knows the SQL parser (postgast, the real PostgreSQL grammar).
+
+Why it exists: expressions of change files must be exactly one expression, and copied definitions must name the new column.
+Both are questions for a parser, never for regular expressions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import postgast
+from postgast import pg_query_pb2 as nodes
+
+CLOCK = frozenset(
+    "now transaction_timestamp statement_timestamp clock_timestamp timeofday txid_current pg_current_xact_id"
+    " current_setting pg_backend_pid inet_client_addr inet_client_port".split()
+)
+"""Functions whose value depends on when or by whom they are called, beyond their volatility."""
+
+
+class NotAnExpression(Exception):
+    """The text is not one SQL expression; ``str()`` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """What the grammar alone says of an expression. ``functions`` are names as written, schema first if given."""
+
+    columns: tuple[str, ...]
+    functions: tuple[tuple[str, ...], ...]
+    clock: bool
+    casts: bool
+    reads_tables: bool
+
+
+def expression(text: str) -> Expression:
+    """Parse one expression. Raises NotAnExpression for anything else, also for SQL that closes the parenthesis."""
+    try:
+        tree = postgast.parse(f"SELECT (\n{text}\n)")
+    except postgast.PgQueryError as error:
+        raise NotAnExpression(str(error).splitlines()[0]) from None
+    _only_one(tree)
+    columns: dict[str, None] = {}
+    functions: dict[tuple[str, ...], None] = {}
+    clock = casts = reads = False
+    for _, node in postgast.walk(tree):
+        if isinstance(node, nodes.ColumnRef):
+            columns[_column(node)] = None
+        elif isinstance(node, nodes.FuncCall):
+            name = tuple(part.string.sval for part in node.funcname)
+            functions[name] = None
+            clock = clock or name[-1] in CLOCK
+        elif isinstance(node, nodes.SQLValueFunction):
+            clock = True
+        elif isinstance(node, nodes.SubLink):
+            reads = True
+        elif isinstance(node, nodes.TypeCast):
+            casts = True
+    return Expression(tuple(columns), tuple(functions), clock, casts, reads)
+
+
+def _only_one(tree: Any) -> None:
+    select = tree.stmts[0].stmt.select_stmt if len(tree.stmts) == 1 else None
+    plain = select is not None and len(select.target_list) == 1 and not select.from_clause
+    if (
+        not plain
+        or select.HasField("where_clause")
+        or select.op != nodes.SETOP_NONE
+        or select.target_list[0].res_target.name
+    ):
+        raise NotAnExpression("it is not a single expression")
+
+
+def _column(node: Any) -> str:
+    if len(node.fields) != 1 or not node.fields[0].HasField("string"):
+        raise NotAnExpression("name columns without their table, and no *")
+    return str(node.fields[0].string.sval)
+
+
+def retarget(statement: str, old: str, new: str) -> str:
+    """A copied index or constraint definition, naming ``new`` wherever it named the column ``old``."""
+    tree = postgast.parse(statement)
+    for _, node in postgast.walk(tree):
+        if isinstance(node, nodes.ColumnRef):
+            last = node.fields[-1]
+            if last.HasField("string") and last.string.sval == old:
+                last.string.sval = new
+        elif isinstance(node, nodes.IndexElem) and node.name == old:
+            node.name = new
+        elif isinstance(node, nodes.Constraint):
+            for attribute in (*node.keys, *node.fk_attrs):
+                if attribute.string.sval == old:
+                    attribute.string.sval = new
+    return postgast.deparse(tree)
+
+
+def index_statement(definition: str, name: str, renamed: tuple[str, str] | None) -> str:
+    """CREATE INDEX CONCURRENTLY of a copied definition under another name."""
+    text = retarget(definition, *renamed) if renamed else definition
+    tree = postgast.parse(text)
+    statement = tree.stmts[0].stmt.index_stmt
+    statement.idxname = name
+    statement.concurrent = True
+    return postgast.deparse(tree)
+
+
+def constraint_definition(table: str, definition: str, renamed: tuple[str, str] | None) -> str:
+    """The part after ADD CONSTRAINT name, retargeted, without NOT VALID. ``table`` is quoted already."""
+    head = f"ALTER TABLE {table} ADD CONSTRAINT orch_name "
+    text = definition.removesuffix(" NOT VALID")
+    statement = head + text
+    if renamed is not None:
+        statement = retarget(statement, *renamed)
+    return statement[statement.index(" ADD CONSTRAINT orch_name ") + len(" ADD CONSTRAINT orch_name ") :]

@@ -1,0 +1,61 @@
+"""How SQL is put together here: identifiers and literals quoted by psycopg, templates with named places.
+
+Why it exists: there is one way to build SQL in this room, so that a hostile identifier has one gate to pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from psycopg import sql
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+
+from orchestrator.core.catalog import TableName
+
+
+def table(name: TableName) -> Identifier:
+    """A schema-qualified table."""
+    return Identifier(name.schema, name.name)
+
+
+def name(text: str) -> Identifier:
+    """One identifier."""
+    return Identifier(text)
+
+
+def literal(value: Any) -> Composable:
+    """A quoted literal."""
+    return Literal(value)
+
+
+def raw(text: str) -> SQL:
+    """SQL of our own or of a change file (parsed as one expression before), taken as it is."""
+    return SQL(text)
+
+
+def fill(template: str, **parts: Composable) -> Composed:
+    """A template with its named places filled in."""
+    return raw(template).format(**parts)
+
+
+def joined(separator: str, parts: Iterable[Composable]) -> Composed:
+    """Parts with a separator between them."""
+    return raw(separator).join(parts)
+
+
+def text(statement: Composable) -> str:
+    """The statement as sent."""
+    return statement.as_string(None)
+
+
+def pinned(schema: str) -> Composed:
+    """The settings every generated function carries, so that an expression means the same in every session (F11)."""
+    return fill(
+        "SET search_path = pg_catalog, {schema}, public, pg_temp"
+        " SET \"TimeZone\" = 'UTC' SET \"DateStyle\" = 'ISO, MDY' SET \"IntervalStyle\" = 'postgres'",
+        schema=name(schema),
+    )
+
+
+__all__ = ["Composable", "Composed", "fill", "joined", "literal", "name", "pinned", "raw", "sql", "table", "text"]
