@@ -1,0 +1,69 @@
+"""Brings the Registry's schema to the version this code was written for.
+
+Why it exists: ``orch init`` must work from an installed wheel, twice, and from two machines at once. So the Alembic
+configuration is built here rather than read from a file, and one transaction holds an advisory lock, the schema and
+every version. The lock is polled: a blocking waiter would deadlock with a concurrent index build elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from state.connect import engine
+from state.errors import NotReady
+
+_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('orch registry migrations', 0))")
+_POLL_SECONDS = 0.1
+
+
+def upgrade(url: str, *, wait_seconds: float = 60.0) -> list[str]:
+    """Apply the missing versions and name them, oldest first. At the newest version it changes nothing.
+
+    Raises Unreachable when nobody answers, NotReady when another upgrade does not end within ``wait_seconds``
+    or a newer orch has been here.
+    """
+    registry = engine(url, application_name="orch init")
+    try:
+        with registry.begin() as connection:
+            _lock(connection, wait_seconds)
+            return _upgrade(connection)
+    finally:
+        registry.dispose()
+
+
+def config(connection: Connection) -> Config:
+    """Alembic's configuration for the Registry reached by ``connection``."""
+    made = Config()
+    made.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    made.set_main_option("path_separator", "os")
+    made.attributes["connection"] = connection
+    return made
+
+
+def _lock(connection: Connection, wait_seconds: float) -> None:
+    deadline = time.monotonic() + wait_seconds
+    while not connection.execute(_LOCK).scalar_one():
+        if time.monotonic() >= deadline:
+            raise NotReady("another orch init is still at work on this registry; wait for it, then run: orch init")
+        time.sleep(_POLL_SECONDS)
+
+
+def _upgrade(connection: Connection) -> list[str]:
+    settings = config(connection)
+    script = ScriptDirectory.from_config(settings)
+    connection.execute(text("CREATE SCHEMA IF NOT EXISTS orch"))
+    options = {"version_table": "registry_version", "version_table_schema": "orch"}
+    current = MigrationContext.configure(connection, opts=options).get_current_revision()
+    if current not in {None, *(version.revision for version in script.walk_revisions())}:
+        raise NotReady(f"the registry has version {current}, newer than this orch; install the orch that made it")
+    missing = [version.revision for version in script.iterate_revisions("head", current or "base")]
+    if missing:
+        command.upgrade(settings, "head")
+    return missing[::-1]

@@ -1,0 +1,63 @@
+"""Connections to the Registry, all alike.
+
+Why it exists: every function of the Registry relies on a pinned search_path, on UTC and on limits that keep a lost
+client from holding a row lock. libpq reads the URL itself, so whatever psql accepts is accepted here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from sqlalchemy import Engine, create_engine
+
+from state.errors import Unreachable
+
+_SETTINGS = {
+    "search_path": "pg_catalog, pg_temp",
+    "TimeZone": "UTC",
+    "statement_timeout": "30s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+}
+_SET = "SELECT " + ", ".join("pg_catalog.set_config(%s, %s, false)" for _ in _SETTINGS)
+_VALUES = [word for setting in _SETTINGS.items() for word in setting]
+
+
+def engine(url: str, *, application_name: str) -> Engine:
+    """A lazy Engine with a small pool over ``url`` (``postgresql://…``, anything libpq takes).
+
+    Connecting raises Unreachable when nobody answers or lets us in.
+    """
+
+    def connect() -> psycopg.Connection[Any]:
+        return _connect(url, application_name)
+
+    return create_engine(
+        "postgresql+psycopg://", creator=connect, pool_size=2, max_overflow=8, pool_pre_ping=True, pool_recycle=1800
+    )
+
+
+def _connect(url: str, application_name: str) -> psycopg.Connection[Any]:
+    try:
+        connection = psycopg.connect(_libpq(url), application_name=application_name, autocommit=True)
+    except psycopg.Error as error:
+        raise Unreachable(f"the registry cannot be reached: {_first_line(error)}; check: orch doctor") from error
+    try:
+        connection.execute(_SET, _VALUES)
+        connection.autocommit = False
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _libpq(url: str) -> str:
+    """SQLAlchemy's spelling is accepted too."""
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(":;. ")
