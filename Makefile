@@ -8,6 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PY := .venv/bin/python
 READY := .venv/.ready
 
