@@ -1,0 +1,191 @@
+"""Read models: everything a screen, a gate or an audit asks of the Registry.
+
+Why it exists: one place reads, so that CLI, TUI, worker and audit say the same. Every function takes a connection;
+``Registry.reading()`` gives one with a single snapshot, over which several answers fit together. Time is the
+database's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Double, Text, cast, func, select
+
+from state import rows, tables
+from state.errors import UnknownChange
+from state.model import (
+    Approval,
+    BackfillRow,
+    ChangeRow,
+    EventRow,
+    Evidence,
+    GateName,
+    LeaseRow,
+    StepRow,
+)
+
+
+class Standing(StrEnum):
+    """What a decision at a Gate is worth now. Only ``valid`` counts.
+
+    ``rejected``: it is a reject, or a later reject took it back. ``spent``: the reads have been switched, or contract
+    done, since it was given; after an undo people are asked again.
+    """
+
+    VALID = "valid"
+    EXPIRED = "expired"
+    PLAN = "voided-by-plan"
+    EVIDENCE = "voided-by-evidence"
+    REJECTED = "rejected"
+    SPENT = "spent"
+
+
+@dataclass(frozen=True, slots=True)
+class StandingApproval:
+    """A decision and what it is worth now."""
+
+    approval: Approval
+    standing: Standing
+
+    @property
+    def counts(self) -> bool:
+        """Whether the Gate may count it."""
+        return self.standing is Standing.VALID
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseView:
+    """A Lease by the database's clock. ``seconds_left`` is 0 when nobody holds it."""
+
+    lease: LeaseRow
+    held: bool
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the chain: what to anchor outside."""
+
+    seq: int
+    sha256: str
+
+
+def change(connection: Connection, change_id: str) -> ChangeRow:
+    """One Change. Raises UnknownChange."""
+    found = connection.execute(select(tables.change).where(tables.change.c.id == change_id)).one_or_none()
+    if found is None:
+        raise UnknownChange(change_id)
+    return rows.change_row(found)
+
+
+def changes(connection: Connection) -> list[ChangeRow]:
+    """All Changes, the oldest first."""
+    order = (tables.change.c.created_at, tables.change.c.id)
+    return [rows.change_row(row) for row in connection.execute(select(tables.change).order_by(*order))]
+
+
+def approvals_needed(connection: Connection, change_id: str) -> dict[str, int]:
+    """How many people each Gate asks for; a Gate not named asks for one. Raises UnknownChange."""
+    column = tables.change.c
+    found = connection.execute(select(column.approvals_needed).where(column.id == change_id)).one_or_none()
+    if found is None:
+        raise UnknownChange(change_id)
+    return {str(gate): int(count) for gate, count in found.approvals_needed.items()}
+
+
+def steps(connection: Connection, change_id: str) -> list[StepRow]:
+    """The Steps of a Change in order. Raises UnknownChange."""
+    column = tables.step.c
+    query = select(tables.step).where(column.change_id == change_id).order_by(column.ordinal)
+    found = [rows.step_row(row) for row in connection.execute(query)]
+    return found or _none_of(connection, change_id)
+
+
+def all_steps(connection: Connection) -> list[StepRow]:
+    """The Steps of all Changes, for the audit."""
+    column = tables.step.c
+    query = select(tables.step).order_by(column.change_id, column.ordinal)
+    return [rows.step_row(row) for row in connection.execute(query)]
+
+
+def lease(connection: Connection, change_id: str) -> LeaseView:
+    """The Lease of a Change. Raises UnknownChange."""
+    left = func.extract("epoch", tables.lease.c.expires_at - func.clock_timestamp())
+    query = select(tables.lease, cast(left, Double).label("left")).where(tables.lease.c.change_id == change_id)
+    found = connection.execute(query).one_or_none()
+    if found is None:
+        raise UnknownChange(change_id)
+    seconds = max(0.0, found.left or 0.0)
+    return LeaseView(rows.lease_row(found), seconds > 0, seconds)
+
+
+def approvals(connection: Connection, change_id: str, gate: GateName | str | None = None) -> list[StandingApproval]:
+    """What people said, in order, each with what it is worth now. Raises UnknownChange."""
+    column = tables.approval_standing.c
+    query = select(tables.approval_standing).where(column.change_id == change_id).order_by(column.id)
+    if gate is not None:
+        query = query.where(column.gate == str(gate))
+    found = [
+        StandingApproval(rows.approval_row(row), Standing(row.standing)) for row in connection.execute(query).all()
+    ]
+    return found or _none_of(connection, change_id)
+
+
+def latest_evidence(connection: Connection, change_id: str, gate: GateName | str) -> Evidence | None:
+    """What the Checks of a Gate saw last, under the Plan of today; evidence about an older Plan is none.
+
+    Raises UnknownChange.
+    """
+    plan = change(connection, change_id).plan_sha256
+    column = tables.evidence.c
+    about = (column.change_id == change_id, column.gate == str(gate), column.plan_sha256 == plan)
+    query = select(tables.evidence).where(*about).order_by(column.id.desc()).limit(1)
+    found = connection.execute(query).one_or_none()
+    return rows.evidence_row(found) if found is not None else None
+
+
+def evidence_age_seconds(connection: Connection, change_id: str, gate: GateName | str) -> float | None:
+    """How old ``latest_evidence`` is by the database's clock; None without any. Raises UnknownChange."""
+    latest = latest_evidence(connection, change_id, gate)
+    if latest is None:
+        return None
+    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return max(0.0, (now - latest.at).total_seconds())
+
+
+def backfills(connection: Connection, change_id: str) -> list[BackfillRow]:
+    """Live progress of the Backfills of a Change. Raises UnknownChange."""
+    column = tables.backfill.c
+    query = select(tables.backfill).where(column.change_id == change_id).order_by(column.ordinal)
+    return [rows.backfill_row(row) for row in connection.execute(query)] or _none_of(connection, change_id)
+
+
+def events(
+    connection: Connection, change_id: str | None = None, *, after_seq: int = 0, limit: int | None = None
+) -> list[EventRow]:
+    """The history in order: of one Change or of all, after a sequence number. Raises UnknownChange."""
+    query = select(tables.event).where(tables.event.c.seq > after_seq).order_by(tables.event.c.seq).limit(limit)
+    if change_id is not None:
+        query = query.where(tables.event.c.change_id == change_id)
+    found = [rows.event_row(row) for row in connection.execute(query)]
+    return found or (_none_of(connection, change_id) if change_id is not None else [])
+
+
+def head(connection: Connection) -> Head:
+    """Where the chain ends."""
+    found = connection.execute(select(tables.event_head.c.seq, tables.event_head.c.sha256)).one()
+    return Head(found.seq, found.sha256)
+
+
+def identity(connection: Connection) -> str:
+    """Who we are to the Registry: the name under which approvals and events are written."""
+    return str(connection.execute(select(cast(func.session_user(), Text))).scalar_one())
+
+
+def _none_of(connection: Connection, change_id: str) -> list[Any]:
+    """Nothing found: either there is nothing, or there is no such Change."""
+    change(connection, change_id)
+    return []

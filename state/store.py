@@ -1,0 +1,255 @@
+"""The only Python writer of the Registry.
+
+Why it exists: each method is one transaction that either writes a fact and its event or nothing. How each is done
+lives beside it (``submitting``, ``lease``, ``recording``, ``steps``, ``deciding``); this class holds the connections.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from state import deciding, lease, recording, steps, submitting
+from state.connect import engine
+from state.errors import NotReady, Unreachable
+from state.model import Approval, BackfillRow, ChangeRow, Event, Evidence, Finding, GateName, StepRow
+from state.submitting import NewChange, NewStep
+
+__all__ = ["SCHEMA_VERSION", "NewChange", "NewStep", "Registry"]
+
+SCHEMA_VERSION = "0001"
+"""The version of ``migrations_meta`` this code was written for."""
+
+RECORDABLE = frozenset(Event) - {
+    Event.SUBMITTED,
+    Event.REPLANNED,
+    Event.STEP_STARTED,
+    Event.STEP_DONE,
+    Event.STEP_FAILED,
+    Event.STEP_UNDONE,
+    Event.STEP_LOST,
+    Event.LEASE_ACQUIRED,
+    Event.LEASE_RELEASED,
+    Event.APPROVED,
+    Event.REJECTED,
+    Event.EVIDENCE,
+}
+"""Events that ``Registry.record`` writes. The others touch further rows and have a method each."""
+
+
+class Registry:
+    """The Registry behind a URL. Nothing is connected before it is needed; safe to share between threads.
+
+    Every method raises Unreachable when the database cannot be reached or is lost. After a loss the transaction may
+    have been committed: read before writing again.
+    """
+
+    def __init__(self, url: str, *, application_name: str = "orch") -> None:
+        self._engine = engine(url, application_name=application_name)
+        self._closer = weakref.finalize(self, self._engine.dispose)
+
+    def close(self) -> None:
+        """Close idle connections. The Registry can be used again afterwards."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for ``state.queries``: read-only, and one snapshot for all that is asked of it."""
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with _explained(), self._engine.connect() as connection:
+            connection.execution_options(**options)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with _explained(), self._engine.begin() as connection:
+            yield connection
+
+    def ready(self) -> None:
+        """Raises NotReady unless the schema is the one this code was written for."""
+        with self.reading() as connection:
+            version = _version(connection)
+        if version is None:
+            raise NotReady("the registry has no schema orch yet; run: orch init")
+        if version < SCHEMA_VERSION:
+            raise NotReady(f"the registry has version {version}, this orch needs {SCHEMA_VERSION}; run: orch init")
+        if version > SCHEMA_VERSION:
+            raise NotReady(f"the registry has version {version}, newer than this orch; upgrade orch, or run: orch init")
+
+    def now(self) -> datetime:
+        """The database's clock."""
+        with self.reading() as connection:
+            moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+            return moment
+
+    def submit(self, new: NewChange, steps: Sequence[NewStep]) -> tuple[ChangeRow, bool]:
+        """Take a Change in. The flag says whether anything changed.
+
+        The same file again changes nothing; a changed one replaces the Plan while ``planned``. Raises
+        ConflictingChange later.
+        """
+        with self._writing() as connection:
+            return submitting.submit(connection, new, steps)
+
+    def acquire(self, change_id: str, owner: str, ttl_seconds: float) -> int:
+        """Take the Lease when it is free or expired; returns the new fence. Raises Busy, UnknownChange."""
+        with self._writing() as connection:
+            return lease.acquire(connection, change_id, owner, ttl_seconds)
+
+    def renew(self, change_id: str, fence: int, ttl_seconds: float) -> bool:
+        """Hold the Lease for longer. False means that it is ours no more: stop."""
+        with self._writing() as connection:
+            return lease.renew(connection, change_id, fence, ttl_seconds)
+
+    def release(self, change_id: str, fence: int) -> None:
+        """Give the Lease back; does nothing when it is ours no more."""
+        with self._writing() as connection:
+            lease.release(connection, change_id, fence)
+
+    def record(
+        self,
+        change_id: str,
+        event: Event,
+        data: Mapping[str, Any] | None = None,
+        *,
+        fence: int | None = None,
+        seen_version: int | None = None,
+    ) -> ChangeRow:
+        """Move the Change as ``event`` says, and append it.
+
+        Raises FenceLost when ``fence`` is not ours, StaleView when ``seen_version`` is not its version, Refused
+        when the machine has no such edge, ValueError for an event that has a method of its own, UnknownChange.
+        """
+        if event not in RECORDABLE:
+            raise ValueError(f"{event.value} is written by a method of its own")
+        with self._writing() as connection:
+            change = recording.locked(connection, change_id)
+            if fence is not None:
+                lease.require(connection, change_id, fence)
+            recording.unmoved(change, seen_version)
+            return recording.move(connection, change, event, data or {})
+
+    def hold(self, change_id: str, reason: str) -> ChangeRow:
+        """Pause with a reason. Raises as ``record``."""
+        return self.record(change_id, Event.HELD, {"reason": reason})
+
+    def resume(self, change_id: str, reason: str | None = None) -> ChangeRow:
+        """Lift the Hold. Raises as ``record``."""
+        return self.record(change_id, Event.RESUMED, {"reason": reason} if reason else {})
+
+    def request(self, change_id: str, gate: GateName) -> ChangeRow:
+        """Ask for a Gate, so that a worker goes through it once it is ready. Raises as ``record``."""
+        return self.record(change_id, Event.REQUESTED, {"gate": gate.value})
+
+    def step_started(self, change_id: str, ordinal: int, fence: int, data: Mapping[str, Any] | None = None) -> StepRow:
+        """Intent: the Step is running, one attempt more. Follows pending, running and undone.
+
+        Like all of ``step_*`` raises FenceLost, Refused, UnknownChange.
+        """
+        return self._step(change_id, ordinal, Event.STEP_STARTED, fence, data)
+
+    def step_done(self, change_id: str, ordinal: int, fence: int, data: Mapping[str, Any] | None = None) -> StepRow:
+        """Outcome: the Step was observed done. Follows running."""
+        return self._step(change_id, ordinal, Event.STEP_DONE, fence, data)
+
+    def step_failed(
+        self, change_id: str, ordinal: int, fence: int, error: str, data: Mapping[str, Any] | None = None
+    ) -> StepRow:
+        """An attempt, or an undo, failed; the Step stays running with its error. Follows running and done."""
+        clean = error.replace("\x00", "�")
+        return self._step(change_id, ordinal, Event.STEP_FAILED, fence, {**(data or {}), "error": clean})
+
+    def step_undone(self, change_id: str, ordinal: int, fence: int, data: Mapping[str, Any] | None = None) -> StepRow:
+        """The Step's effect was taken back. Follows running and done."""
+        return self._step(change_id, ordinal, Event.STEP_UNDONE, fence, data)
+
+    def step_lost(self, change_id: str, ordinal: int, fence: int, data: Mapping[str, Any] | None = None) -> StepRow:
+        """Observation found the Step's effect absent; it is pending again. Follows running and done."""
+        return self._step(change_id, ordinal, Event.STEP_LOST, fence, data)
+
+    def progress(self, row: BackfillRow, fence: int) -> None:
+        """Write live progress, without an event; ``updated_at`` is the database's. Raises FenceLost."""
+        values = {
+            "table_name": row.table,
+            "rows_done": row.rows_done,
+            "rows_total": row.rows_total,
+            "rows_per_second": row.rows_per_second,
+            "eta_seconds": row.eta_seconds,
+            "throttle": row.throttle,
+        }
+        with self._writing() as connection:
+            steps.progress(connection, row.change_id, row.ordinal, fence, values)
+
+    def record_evidence(
+        self, change_id: str, gate: GateName, findings: Iterable[Finding], plan_sha256: str
+    ) -> Evidence:
+        """Keep what the Checks of a Gate saw under this Plan. Raises StaleView, Refused, UnknownChange."""
+        with self._writing() as connection:
+            return deciding.record_evidence(connection, change_id, gate, findings, plan_sha256)
+
+    def decide_gate(
+        self,
+        change_id: str,
+        gate: GateName,
+        decision: str,
+        *,
+        plan_sha256: str,
+        evidence_sha256: str,
+        reason: str | None = None,
+        valid_for: timedelta = timedelta(hours=24),
+        seen_version: int | None = None,
+    ) -> Approval:
+        """Approve or reject as the role we are connected as.
+
+        ``evidence_sha256`` is that of ``queries.latest_evidence``, or ``digest.NO_FINDINGS`` when there is none.
+        Raises NotAtGate, StaleApproval, RequesterMayNot, AlreadyApproved, ReasonRequired, NotGranted, UnknownChange.
+        """
+        with self._writing() as connection:
+            return deciding.decide_gate(
+                connection,
+                change_id,
+                gate,
+                decision,
+                plan_sha256=plan_sha256,
+                evidence_sha256=evidence_sha256,
+                reason=reason,
+                valid_for=valid_for,
+                seen_version=seen_version,
+            )
+
+    def _step(self, change_id: str, ordinal: int, event: Event, fence: int, data: Mapping[str, Any] | None) -> StepRow:
+        with self._writing() as connection:
+            return steps.move_step(connection, change_id, ordinal, event, fence, data or {})
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise Unreachable("the connection to the registry was lost; run the same command again") from error
+
+
+def _version(connection: Connection) -> str | None:
+    if connection.execute(text("SELECT to_regclass('orch.registry_version')")).scalar_one() is None:
+        return None
+    version: str | None = connection.execute(text("SELECT version_num FROM orch.registry_version")).scalar_one_or_none()
+    return version

@@ -1,0 +1,125 @@
+"""Takes a compiled Change into the Registry.
+
+Why it exists: submitting is what pipelines repeat, so it must be safe to say twice: the same file changes nothing, a
+changed one replaces the Plan while nothing has begun, and is refused afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Text, cast, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from state import rows, tables
+from state.digest import canonical, text_sha256
+from state.errors import ConflictingChange
+from state.model import ChangeRow, Event, State, StepStatus
+from state.recording import append, locked, move
+
+
+@dataclass(frozen=True, slots=True)
+class NewChange:
+    """A Change about to be submitted. ``source`` is the file's text, ``approvals_needed`` maps gates to people."""
+
+    id: str
+    title: str
+    target: str
+    source: str
+    definition: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    plan_sha256: str
+    approvals_needed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewStep:
+    """A Step of the Plan about to be submitted. ``definition`` is the Step as JSON."""
+
+    ordinal: int
+    step_id: str
+    phase: str
+    kind: str
+    description: str
+    definition: Mapping[str, Any]
+
+
+def submit(connection: Connection, new: NewChange, steps: Sequence[NewStep]) -> tuple[ChangeRow, bool]:
+    """The Change as it now stands, and whether this call changed anything. Raises ConflictingChange."""
+    if (created := _create(connection, new)) is not None:
+        _add_steps(connection, new.id, steps)
+        append(connection, new.id, Event.SUBMITTED, _facts(new))
+        return created, True
+    before = locked(connection, new.id)
+    if _is_same(connection, before, new):
+        return before, False
+    if before.state is not State.PLANNED:
+        raise ConflictingChange(_conflict(before))
+    return _replan(connection, before, new, steps), True
+
+
+def _create(connection: Connection, new: NewChange) -> ChangeRow | None:
+    now = func.clock_timestamp()
+    values = {"id": new.id, **_content(new), "state": State.PLANNED.value, "version": 1}
+    values |= {"created_at": now, "planned_at": now, "updated_at": now}
+    query = upsert(tables.change).values(values).on_conflict_do_nothing().returning(tables.change)
+    created = connection.execute(query).one_or_none()
+    if created is None:
+        return None
+    connection.execute(insert(tables.lease).values(change_id=new.id, fence=0))
+    return rows.change_row(created)
+
+
+def _replan(connection: Connection, before: ChangeRow, new: NewChange, steps: Sequence[NewStep]) -> ChangeRow:
+    connection.execute(delete(tables.step).where(tables.step.c.change_id == new.id))
+    _add_steps(connection, new.id, steps)
+    values = {**_content(new), "planned_at": func.clock_timestamp()}
+    connection.execute(update(tables.change).where(tables.change.c.id == new.id).values(values))
+    return move(connection, before, Event.REPLANNED, _facts(new))
+
+
+def _add_steps(connection: Connection, change_id: str, steps: Sequence[NewStep]) -> None:
+    first = {"change_id": change_id, "status": StepStatus.PENDING.value, "attempt": 0}
+    if steps:
+        connection.execute(insert(tables.step), [{**asdict(step), **first} for step in steps])
+
+
+def _content(new: NewChange) -> dict[str, Any]:
+    return {
+        "title": new.title,
+        "target": new.target,
+        "source": new.source,
+        "definition": dict(new.definition),
+        "plan": dict(new.plan),
+        "plan_sha256": new.plan_sha256,
+        "approvals_needed": dict(new.approvals_needed),
+        "requester": cast(func.session_user(), Text),
+    }
+
+
+def _facts(new: NewChange) -> dict[str, Any]:
+    return {
+        "plan_sha256": new.plan_sha256,
+        "title": new.title,
+        "target": new.target,
+        "file_sha256": text_sha256(new.source),
+    }
+
+
+def _is_same(connection: Connection, before: ChangeRow, new: NewChange) -> bool:
+    """Once begun, the file alone decides: our own steps have changed the schema it would be planned against."""
+    same_file = before.target == new.target and canonical(before.definition) == canonical(new.definition)
+    if before.state is not State.PLANNED or not same_file:
+        return same_file
+    column = tables.change.c
+    needed = connection.execute(select(column.approvals_needed).where(column.id == before.id)).scalar_one()
+    return before.plan_sha256 == new.plan_sha256 and needed == dict(new.approvals_needed)
+
+
+def _conflict(before: ChangeRow) -> str:
+    return (
+        f"{before.id} is {before.state.value}, so its file can no longer change; "
+        f"submit the new file under another id, or first: orch abort {before.id} --reason …"
+    )
