@@ -61,15 +61,12 @@ def expression(text: str) -> Expression:
 
 
 def _only_one(tree: Any) -> None:
-    select = tree.stmts[0].stmt.select_stmt if len(tree.stmts) == 1 else None
-    plain = select is not None and len(select.target_list) == 1 and not select.from_clause
-    if (
-        not plain
-        or select.HasField("where_clause")
-        or select.op != nodes.SETOP_NONE
-        or select.target_list[0].res_target.name
-    ):
-        raise NotAnExpression("it is not a single expression")
+    if len(tree.stmts) == 1 and tree.stmts[0].stmt.HasField("select_stmt"):
+        select = tree.stmts[0].stmt.select_stmt
+        bare = not select.from_clause and not select.HasField("where_clause") and select.op == nodes.SETOP_NONE
+        if bare and len(select.target_list) == 1 and not select.target_list[0].res_target.name:
+            return
+    raise NotAnExpression("it is not a single expression")
 
 
 def _column(node: Any) -> str:
@@ -92,7 +89,7 @@ def retarget(statement: str, old: str, new: str) -> str:
             for attribute in (*node.keys, *node.fk_attrs):
                 if attribute.string.sval == old:
                     attribute.string.sval = new
-    return postgast.deparse(tree)
+    return str(postgast.deparse(tree))
 
 
 def index_statement(definition: str, name: str, renamed: tuple[str, str] | None) -> str:
@@ -102,7 +99,7 @@ def index_statement(definition: str, name: str, renamed: tuple[str, str] | None)
     statement = tree.stmts[0].stmt.index_stmt
     statement.idxname = name
     statement.concurrent = True
-    return postgast.deparse(tree)
+    return str(postgast.deparse(tree))
 
 
 def constraint_definition(table: str, definition: str, renamed: tuple[str, str] | None) -> str:
@@ -113,3 +110,15 @@ def constraint_definition(table: str, definition: str, renamed: tuple[str, str] 
     if renamed is not None:
         statement = retarget(statement, *renamed)
     return statement[statement.index(" ADD CONSTRAINT orch_name ") + len(" ADD CONSTRAINT orch_name ") :]
+
+
+def is_type(text_: str) -> bool:
+    """Whether the text is one type name and nothing else."""
+    try:
+        tree = postgast.parse(f"SELECT CAST(NULL AS {text_})")
+    except postgast.PgQueryError:
+        return False
+    select = tree.stmts[0].stmt.select_stmt if len(tree.stmts) == 1 else None
+    if select is None or len(select.target_list) != 1 or select.from_clause or select.HasField("where_clause"):
+        return False
+    return bool(select.target_list[0].res_target.val.HasField("type_cast"))

@@ -1,0 +1,123 @@
+"""One batch of a backfill: rows, cursor and fence check in one transaction, sent as one message.
+
+Why it exists: exactly-once progress. The cursor moves in the transaction that writes the rows, so a kill at any instant
+loses nothing and repeats nothing; the fence is checked in the same transaction, so a zombie writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+from psycopg.sql import Composable, Composed
+
+from orchestrator.core.ports import Cursor, Mark, ValueRefused
+from orchestrator.core.step import Backfill
+from orchestrator.dialects.postgres import batches
+from orchestrator.dialects.postgres.text import fill, joined, literal, raw, table
+
+Send = Callable[[Composed], psycopg.Cursor[Any]]
+
+
+def begin(link: psycopg.Connection, step: Backfill, mark: Mark) -> Cursor:
+    """The stored cursor, or a new one after ANALYZE; sets whether the application's triggers fire."""
+    if not step.fire_triggers:
+        link.execute("SET session_replication_role = replica")
+    query = (
+        "SELECT cursor, rows_done, done_at IS NOT NULL, passed FROM orch_target.marker WHERE step_id = %s AND lane = 0"
+    )
+    row = link.execute(query, (mark.step_id,)).fetchone()
+    if row is not None:
+        return Cursor(None if row[0] is None else tuple(row[0]), row[1], row[2] or row[3], row[2])
+    link.execute(fill("ANALYZE {t}", t=table(step.table)))
+    link.execute(
+        "INSERT INTO orch_target.marker (step_id, fence, plan_sha256) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        (mark.step_id, mark.fence, mark.plan_sha256),
+    )
+    return Cursor(None, 0, False)
+
+
+def estimate(link: psycopg.Connection, step: Backfill) -> int | None:
+    """The table's estimated rows; None before any statistics."""
+    query = "SELECT c.reltuples::bigint FROM pg_catalog.pg_class c WHERE c.oid = {t}::pg_catalog.regclass"
+    row = link.execute(fill(query, t=literal(table(step.table).as_string(None)))).fetchone()
+    return int(row[0]) if row and row[0] >= 0 else None
+
+
+def batch(link: psycopg.Connection, send: Send, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
+    """Fill the next range; ``done`` once the range that has no end is filled."""
+    where, position, last = _range(link, step, cursor)
+    rows = _fill(send, step, mark, where, replace(cursor, position=position), last)
+    return Cursor(position, cursor.rows + rows, last)
+
+
+def _range(link: psycopg.Connection, step: Backfill, cursor: Cursor) -> tuple[Composable, tuple[str, ...] | None, bool]:
+    """The next range: its condition, the position it ends at, and whether it is the last."""
+    if step.key:
+        end = link.execute(batches.bound(step, cursor.position)).fetchone()
+        position = None if end is None else tuple(end)
+        return batches.between(step, cursor.position, position), position or cursor.position, end is None
+    start = int(cursor.position[0]) if cursor.position else 0
+    total, density = _pages(link, step)
+    count = max(1, round(step.batch_rows / density))
+    return batches.pages(start, count), (str(start + count),), start + count >= total
+
+
+def _pages(link: psycopg.Connection, step: Backfill) -> tuple[int, float]:
+    """Pages of the table now, and rows per page as estimated."""
+    query = """SELECT pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int,
+        greatest(1, c.reltuples / greatest(1, c.relpages)) FROM pg_catalog.pg_class c WHERE c.oid = {t}::pg_catalog.regclass"""
+    row = link.execute(fill(query, t=literal(table(step.table).as_string(None)))).fetchone()
+    return (int(row[0]), float(row[1])) if row else (0, 1.0)
+
+
+def _fill(send: Send, step: Backfill, mark: Mark, where: Composable, cursor: Cursor, last: bool) -> int:
+    """Send one range. Rows whose conversion raises are left, recorded, and never fail the batch."""
+    try:
+        return _sent(send, mark, (batches.update(step, where),), cursor, last)
+    except ValueRefused:
+        if step.value is None:
+            raise
+    record = batches.record_rejected(step, where, mark.change_id)
+    statements = [batches.update(step, where, "try_"), *([record] if record is not None else [])]
+    return _sent(send, mark, tuple(statements), cursor, last)
+
+
+def _sent(send: Send, mark: Mark, statements: tuple[Composed, ...], cursor: Cursor, last: bool) -> int:
+    """One message; the row count is that of its UPDATE, the third result (after BEGIN and the fence check)."""
+    fence = fill("SELECT orch_target.check_fence({c}, {f})", c=literal(mark.change_id), f=literal(mark.fence))
+    parts = [raw("BEGIN"), fence, *statements, _move(mark, cursor, last), raw("COMMIT")]
+    results = send(joined("; ", parts))
+    results.nextset()
+    results.nextset()
+    rows = max(0, results.rowcount)
+    while results.nextset():
+        pass
+    return rows
+
+
+def _move(mark: Mark, cursor: Cursor, last: bool) -> Composed:
+    """Advance the stored cursor; its row count lags by this batch, whose count is known only afterwards."""
+    return fill(
+        "UPDATE orch_target.marker SET cursor = {c}, passed = passed OR {last}, fence = {f}, plan_sha256 = {p},"
+        " rows_done = {rows} WHERE step_id = {s} AND lane = 0",
+        rows=literal(cursor.rows),
+        c=literal(None if cursor.position is None else list(cursor.position)),
+        last=literal(last),
+        f=literal(mark.fence),
+        p=literal(mark.plan_sha256),
+        s=literal(mark.step_id),
+    )
+
+
+def mop_up(link: psycopg.Connection, send: Send, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
+    """One batch of what is left anywhere (moved keys, skipped rows; F15); ``ended`` once a pass finds nothing."""
+    prefix = "try_" if step.value is not None else ""
+    where = batches.left_over(step, prefix)
+    rows = _sent(send, mark, (batches.update(step, where, prefix),), cursor, True)
+    if rows:
+        return replace(cursor, rows=cursor.rows + rows, done=True)
+    left = link.execute(batches.count_left(step, prefix)).fetchone()
+    return replace(cursor, done=True, ended=not (left and left[0]))

@@ -1,0 +1,100 @@
+"""What the server says of an expression over a table's row: is it valid, of what type, how volatile, what does it read.
+
+Why it exists: an expression that fails in the application's trigger at night could have failed at plan time. The server is
+asked with the very settings under which the generated function will run.
+"""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from orchestrator.core.catalog import ExpressionFacts, Question, Table
+from orchestrator.dialects.postgres import parser
+from orchestrator.dialects.postgres.text import Composable, Composed, fill, joined, literal, name, raw, table
+
+_WORST = """
+SELECT coalesce(max(p.provolatile::text), 'i') FROM pg_catalog.pg_proc p
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+ WHERE p.proname = %s AND (n.nspname = %s OR %s IS NULL AND n.nspname = ANY (pg_catalog.current_schemas(true)))
+"""
+
+
+def volatility(connection: psycopg.Connection, expression: parser.Expression) -> str:
+    """The worst volatility (i, s, v) of the functions an expression names, over all their overloads."""
+    worst = "s" if expression.casts else "i"
+    for function in expression.functions:
+        schema = function[0] if len(function) > 1 else None
+        row = connection.execute(_WORST, (function[-1], schema, schema)).fetchone()
+        worst = max(worst, row[0] if row else "v")
+    return worst
+
+
+def facts(connection: psycopg.Connection, question: Question, asked: Table, known: dict[str, Table]) -> ExpressionFacts:
+    """Ask the server about one expression. Its refusal is an answer, not an error."""
+    text = question.sql if question.sql is not None else text_of(question.column or "")
+    try:
+        parsed = parser.expression(text)
+    except parser.NotAnExpression as error:
+        return ExpressionFacts(error=str(error))
+    if parsed.reads_tables:
+        return ExpressionFacts(error="it reads other rows, which change without this row's knowing")
+    with connection.transaction(force_rollback=True):
+        path = fill("SET LOCAL search_path = pg_catalog, {s}, public, pg_temp", s=name(asked.name.schema))
+        connection.execute(path)
+        worst = volatility(connection, parsed)
+        try:
+            kind = _type_of(connection, question, text, asked)
+        except psycopg.Error as error:
+            return ExpressionFacts(error=error.diag.message_primary or str(error))
+    columns = tuple(column for column in parsed.columns if asked.has(column) or column in dict(question.extra))
+    return ExpressionFacts(columns, worst, parsed.clock, kind)
+
+
+def text_of(column: str) -> str:
+    """A column as an expression."""
+    return sql.Identifier(column).as_string(None)
+
+
+def _type_of(connection: psycopg.Connection, question: Question, text: str, asked: Table) -> str:
+    cast = _cast(question, text, asked)
+    extra = [fill(", NULL::{t} AS {n}", t=raw(type_), n=name(column)) for column, type_ in question.extra]
+    query = fill(
+        "SELECT {value} AS value FROM (SELECT source.*{extra} FROM {t} AS source WHERE false) AS row_of_table LIMIT 0",
+        value=cast,
+        extra=joined("", extra),
+        t=table(asked.name),
+    )
+    cursor = connection.execute(query)
+    column = cursor.description[0] if cursor.description else None
+    return "" if column is None else str(column.type_code)
+
+
+def _cast(question: Question, text: str, asked: Table) -> Composed:
+    value: Composable = fill("(\n{v}\n)", v=raw(text))
+    if question.returns is None:
+        return fill("{v}", v=value)
+    kind = question.returns
+    if kind.startswith("%"):
+        kind = asked.column(kind[1:]).type
+    return fill("CAST({v} AS {t})", v=value, t=raw(kind))
+
+
+def type_name(connection: psycopg.Connection, spelled: str) -> str | None:
+    """The server's full spelling of a type with its modifier, or None when there is no such type."""
+    if not parser.is_type(spelled):
+        return None
+    with connection.transaction(force_rollback=True):
+        try:
+            connection.execute("SET LOCAL search_path TO DEFAULT")
+            cursor = connection.execute(fill("SELECT CAST(NULL AS {t}) AS value LIMIT 0", t=raw(spelled)))
+        except psycopg.Error:
+            return None
+        column = cursor.description[0] if cursor.description else None
+        if column is None:
+            return None
+        oid, modifier = column.type_code, column._fmod  # noqa: SLF001 - psycopg keeps the modifier private
+        connection.execute("SET LOCAL search_path = pg_catalog")
+        spelled_out = fill("SELECT pg_catalog.format_type({o}, {m})", o=literal(oid), m=literal(modifier))
+        row = connection.execute(spelled_out).fetchone()
+    return None if row is None else str(row[0])

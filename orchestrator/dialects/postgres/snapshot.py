@@ -1,0 +1,222 @@
+"""The Catalog of a live target, read in one REPEATABLE READ transaction.
+
+Why it exists: plans are pure functions of this value. Everything is spelled with its schema (the session's search_path is
+pg_catalog), so that what is read here can be sent back from any session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from orchestrator.core.catalog import (
+    Catalog,
+    Column,
+    Constraint,
+    Dependent,
+    ExpressionFacts,
+    Index,
+    Question,
+    Table,
+    TableName,
+    Trigger,
+)
+from orchestrator.dialects.postgres import parser
+from orchestrator.dialects.postgres.facts import facts, text_of, type_name, volatility
+from orchestrator.dialects.postgres.text import fill, literal
+
+_TABLE = """
+SELECT c.oid, n.nspname, c.relname, c.relkind::text, greatest(c.reltuples, 0)::bigint,
+       pg_catalog.pg_total_relation_size(c.oid), c.relrowsecurity, c.relispartition,
+       EXISTS (SELECT FROM pg_catalog.pg_inherits i
+                WHERE (i.inhparent = c.oid OR i.inhrelid = c.oid) AND NOT c.relispartition AND c.relkind <> 'p')
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = %s
+"""
+_COLUMNS = """
+SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
+       pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attidentity <> '', a.attgenerated <> '',
+       CASE WHEN a.attcollation <> t.typcollation
+            THEN (SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(co.collname)
+                    FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace n ON n.oid = co.collnamespace
+                   WHERE co.oid = a.attcollation) END,
+       pg_catalog.col_description(a.attrelid, a.attnum), nullif(a.attstattarget, -1),
+       (SELECT s.oid::regclass::text FROM pg_catalog.pg_depend o JOIN pg_catalog.pg_class s ON s.oid = o.objid
+         WHERE o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass AND o.refobjid = a.attrelid
+           AND o.refobjsubid = a.attnum AND o.deptype = 'a' AND s.relkind = 'S' LIMIT 1),
+       ARRAY(SELECT ARRAY[g.privilege_type, CASE g.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
+                          g.is_grantable::text]
+               FROM pg_catalog.aclexplode(a.attacl) g)
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+ WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+"""
+_INDEXES = """
+SELECT c.relname, pg_catalog.pg_get_indexdef(i.indexrelid),
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = i.indrelid AND (a.attnum = ANY (i.indkey::int2[]) OR a.attnum IN (
+                    SELECT d.refobjsubid FROM pg_catalog.pg_depend d
+                     WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid))
+              AND a.attnum > 0 ORDER BY a.attnum),
+       i.indisunique, i.indisprimary, i.indisvalid,
+       (SELECT k.conname FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid LIMIT 1)
+  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+ WHERE i.indrelid = %s ORDER BY c.relname
+"""
+_CONSTRAINTS = """
+SELECT k.conname, k.contype::text,
+       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(CASE WHEN k.conrelid = %(oid)s THEN k.conkey ELSE k.confkey END)
+               WITH ORDINALITY AS u(attnum, place)
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = %(oid)s AND a.attnum = u.attnum ORDER BY u.place),
+       pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, k.conrelid <> %(oid)s
+  FROM pg_catalog.pg_constraint k
+ WHERE (k.conrelid = %(oid)s OR k.contype = 'f' AND k.confrelid = %(oid)s) AND k.contype IN ('c', 'f', 'p', 'u', 'x')
+   AND k.conparentid = 0 ORDER BY k.conname
+"""
+_TRIGGERS = """
+SELECT t.tgname, (t.tgtype & 2) <> 0, (t.tgtype & 1) <> 0, (t.tgtype & 4) <> 0, (t.tgtype & 16) <> 0,
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[])),
+       n.nspname || '.' || p.proname, n.nspname = 'orch_target'
+  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+ WHERE t.tgrelid = %s AND NOT t.tgisinternal ORDER BY t.tgname
+"""
+DEPENDENTS = """
+SELECT CASE d.classid WHEN 'pg_rewrite'::regclass THEN 'view' WHEN 'pg_policy'::regclass THEN 'policy'
+            WHEN 'pg_proc'::regclass THEN 'function' WHEN 'pg_trigger'::regclass THEN 'trigger'
+            WHEN 'pg_attrdef'::regclass THEN 'generated column' ELSE 'extended statistics' END,
+       pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), coalesce(a.attname::text, '')
+  FROM pg_catalog.pg_depend d
+  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
+ WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s
+   AND (d.classid IN ('pg_policy'::regclass, 'pg_proc'::regclass, 'pg_statistic_ext'::regclass) AND d.refobjsubid > 0
+     OR d.classid = 'pg_trigger'::regclass AND d.refobjsubid > 0 AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+             WHERE t.oid = d.objid AND p.pronamespace = pg_catalog.to_regnamespace('orch_target')::oid)
+     OR d.classid = 'pg_rewrite'::regclass AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid AND r.ev_class = d.refobjid)
+     OR d.classid = 'pg_attrdef'::regclass AND EXISTS (
+            SELECT FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_attribute g
+                ON g.attrelid = f.adrelid AND g.attnum = f.adnum
+             WHERE f.oid = d.objid AND g.attgenerated <> '' AND g.attnum <> d.refobjsubid))
+UNION
+SELECT 'publication', t.pubname::text, '' FROM pg_catalog.pg_publication_tables t
+  JOIN pg_catalog.pg_class c ON c.relname = t.tablename JOIN pg_catalog.pg_namespace n
+    ON n.oid = c.relnamespace AND n.nspname = t.schemaname
+ WHERE c.oid = %(oid)s
+ORDER BY 1, 2
+"""
+_RULES = "SELECT rulename FROM pg_catalog.pg_rewrite WHERE ev_class = %s AND rulename <> '_RETURN' ORDER BY 1"
+
+
+def quoted(spelled: str) -> str:
+    """A table name of a change file as to_regclass reads it: exact, split at the first dot, or quoted by its writer."""
+    if '"' in spelled:
+        return spelled
+    return ".".join(text_of(part) for part in spelled.split(".", 1))
+
+
+def resolve(connection: psycopg.Connection, spelled: str) -> int | None:
+    """The OID of the relation a change file means, under the login's own search_path."""
+    with connection.transaction():
+        connection.execute("SET LOCAL search_path TO DEFAULT")
+        try:
+            row = connection.execute("SELECT pg_catalog.to_regclass(%s)::oid", (quoted(spelled),)).fetchone()
+        except psycopg.errors.SyntaxError:
+            return None
+    return None if row is None else row[0]
+
+
+def snapshot(
+    connection: psycopg.Connection, tables: Sequence[str], questions: Sequence[Question], types: Sequence[str]
+) -> Catalog:
+    """Read everything a Plan needs. Missing tables are left out; the planner says which."""
+    found = {spelled: oid for spelled in dict.fromkeys(tables) if (oid := resolve(connection, spelled)) is not None}
+    known = {spelled: _table(connection, oid) for spelled, oid in found.items()}
+    asked = []
+    for question in dict.fromkeys(questions):
+        if question.table in known:
+            asked.append((question, _fact(connection, question, known)))
+    subscriptions = connection.execute("SELECT count(*) FROM pg_catalog.pg_stat_subscription").fetchone()
+    return Catalog(
+        server_version=connection.info.server_version,
+        tables=tuple(known.items()),
+        facts=tuple(asked),
+        types=tuple((spelled, type_name(connection, spelled)) for spelled in dict.fromkeys(types)),
+        subscribes=bool(subscriptions and subscriptions[0]),
+    )
+
+
+def _fact(connection: psycopg.Connection, question: Question, known: dict[str, Table]) -> ExpressionFacts:
+    table = known[question.table]
+    wanted = question.returns[1:] if question.returns and question.returns.startswith("%") else None
+    if wanted is not None and not table.has(wanted):
+        return ExpressionFacts(error=f"there is no column {wanted}")
+    return facts(connection, question, table, known)
+
+
+def _table(connection: psycopg.Connection, oid: int) -> Table:
+    def rows(query: str) -> list[tuple[Any, ...]]:
+        return connection.execute(query.encode(), {"oid": oid} if "%(oid)s" in query else (oid,)).fetchall()
+
+    head = rows(_TABLE)[0]
+    return Table(
+        name=TableName(head[1], head[2]),
+        kind=head[3],
+        rows=head[4],
+        bytes=head[5],
+        row_security=head[6],
+        partition=head[7],
+        inherits=head[8],
+        columns=tuple(_column(connection, row) for row in rows(_COLUMNS)),
+        indexes=tuple(Index(r[0], r[1], tuple(r[2]), *r[3:]) for r in rows(_INDEXES)),
+        constraints=tuple(Constraint(r[0], r[1], tuple(r[2]), *r[3:]) for r in rows(_CONSTRAINTS)),
+        triggers=tuple(_trigger(*row) for row in rows(_TRIGGERS)),
+        dependents=tuple(Dependent(*r) for r in rows(DEPENDENTS)),
+        rules=tuple(r[0] for r in rows(_RULES)),
+    )
+
+
+def _trigger(*row: Any) -> Trigger:
+    name, before, each_row, insert, update, columns, function, ours = row
+    return Trigger(name, before, each_row, insert, update, tuple(columns), function, ours)
+
+
+def _column(connection: psycopg.Connection, row: tuple[Any, ...]) -> Column:
+    default, generated = row[3], row[5]
+    return Column(
+        name=row[0],
+        type=row[1],
+        not_null=row[2],
+        default=None if generated else default,
+        default_volatile=default is not None and not generated and _volatile(connection, default),
+        identity=row[4],
+        generated=generated,
+        collation=row[6],
+        comment=row[7],
+        statistics=row[8],
+        sequence=row[9],
+        grants=tuple((privilege, grantee, grantable == "true") for privilege, grantee, grantable in row[10]),
+    )
+
+
+def _volatile(connection: psycopg.Connection, default: str) -> bool:
+    return volatility(connection, parser.expression(default)) == "v"
+
+
+def columns_now(connection: psycopg.Connection, name: TableName) -> dict[str, tuple[str, bool, str | None]]:
+    """Column → (type, NOT NULL, default) of a table as it is now; empty when there is none."""
+    query = fill("SELECT pg_catalog.to_regclass({t})::oid", t=literal(quoted_name(name)))
+    row = connection.execute(query).fetchone()
+    if row is None or row[0] is None:
+        return {}
+    return {r[0]: (r[1], r[2], r[3]) for r in connection.execute(_COLUMNS, (row[0],)).fetchall()}
+
+
+def quoted_name(name: TableName) -> str:
+    """schema.table, both quoted."""
+    return f"{text_of(name.schema)}.{text_of(name.name)}"

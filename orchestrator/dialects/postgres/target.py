@@ -1,0 +1,284 @@
+"""One target database, as the engine sees it: sessions that send Steps, fences that shut out zombies.
+
+Why it exists: it is the dialect's side of the execution protocol (design §5). A transactional Step goes out as one
+simple-protocol message (fence check, DDL, marker, COMMIT), so that a stalled client never holds a lock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.sql import Composed
+
+from orchestrator.core.catalog import Catalog, Question
+from orchestrator.core.errors import Indeterminate, Invalid
+from orchestrator.core.ports import Cursor, Fenced, LockNotGranted, Mark, Observation, Sql, TargetError
+from orchestrator.core.step import Backfill, CreateIndex, Step
+from orchestrator.dialects.postgres import backfill, bootstrap, connection, render
+from orchestrator.dialects.postgres.errors import translated
+from orchestrator.dialects.postgres.observe import observe
+from orchestrator.dialects.postgres.snapshot import snapshot
+from orchestrator.dialects.postgres.text import fill, joined, literal, raw
+
+_OURS = """
+SELECT pid, backend_start, application_name,
+       EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.pid = a.pid)
+  FROM pg_catalog.pg_stat_activity a
+ WHERE a.application_name LIKE %s AND a.datname = pg_catalog.current_database() AND a.usename = session_user
+   AND a.pid <> pg_catalog.pg_backend_pid() AND pg_catalog.split_part(a.application_name, ':', 3)::bigint < %s
+"""
+
+
+class PostgresSession:
+    """A connection of ours, named by change, fence and ordinal."""
+
+    def __init__(self, link: psycopg.Connection) -> None:
+        self._link = link
+
+    def rows(self, query: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query. Raises TargetError."""
+        with translated():
+            return self._link.execute(query, parameters or None).fetchall()
+
+    def apply(self, step: Step, mark: Mark) -> None:
+        """Send the Step once. Raises TargetError."""
+        rendered = render.render(step)
+        self._patience(rendered)
+        if rendered.concurrent:
+            self._alone(rendered.forward, mark)
+            self._transaction((_mark(mark),), mark)
+        else:
+            self._transaction((*rendered.forward[0], _mark(mark)), mark)
+
+    def undo(self, step: Step, mark: Mark) -> None:
+        """Send the Step's undo once; each of its messages is a transaction of its own. Raises TargetError."""
+        rendered = render.render(step)
+        if rendered.concurrent:
+            self._patience(rendered)
+            self._alone(rendered.undo, mark)
+        for message in () if rendered.concurrent else rendered.undo:
+            self._transaction(message, mark)
+        self._transaction((fill("DELETE FROM orch_target.marker WHERE step_id = {s}", s=literal(mark.step_id)),), mark)
+
+    def repair(self, step: Step, mark: Mark) -> None:
+        """Remove a partial effect, so that the Step can be applied again."""
+        if isinstance(step, CreateIndex):
+            rendered = render.render(step)
+            self._patience(rendered)
+            self._alone(rendered.undo, mark)
+
+    def observe(self, step: Step, step_id: str) -> Observation:
+        """What the catalog shows of the Step."""
+        with translated():
+            return observe(self._link, step, step_id)
+
+    def _patience(self, rendered: render.Rendered) -> None:
+        """Steps whose lock blocks no application wait as long as it takes; a lock_timeout would leave an invalid index."""
+        patient = rendered.concurrent or rendered.patient
+        with translated():
+            self._link.execute(
+                "SET lock_timeout = 0; SET statement_timeout = 0"
+                if patient
+                else f"SET lock_timeout = '{connection.LOCK_TIMEOUT}'; SET statement_timeout = '10s'"
+            )
+
+    def _alone(self, messages: Sequence[tuple[Composed, ...]], mark: Mark) -> None:
+        with translated():
+            self._link.execute(_fence(mark))
+            for message in messages:
+                for statement in message:
+                    self._link.execute(statement)
+
+    def _transaction(self, statements: Sequence[Composed], mark: Mark) -> None:
+        message = joined("; ", [raw("BEGIN"), _fence(mark), *statements, raw("COMMIT")])
+        self._send(message)
+
+    def _send(self, message: Composed) -> psycopg.Cursor[Any]:
+        with translated():
+            try:
+                return self._link.execute(message)
+            except psycopg.Error:
+                if not self._link.broken:
+                    self._link.rollback()
+                raise
+
+    def begin_backfill(self, step: Backfill, mark: Mark) -> Cursor:
+        """Prepare statistics and the cursor; where an earlier attempt stood, if there was one."""
+        with translated():
+            self._link.execute("SET statement_timeout = 0; SET lock_timeout = '100ms'")
+            return backfill.begin(self._link, step, mark)
+
+    def batch(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
+        """One transaction: rows, cursor and fence check. Raises TargetError."""
+        return backfill.batch(self._link, self._send, step, mark, cursor)
+
+    def mop_up(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
+        """One batch of whatever is left anywhere."""
+        return backfill.mop_up(self._link, self._send, step, mark, cursor)
+
+    def end_backfill(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
+        """Commit the marker's done_at synchronously (F12)."""
+        self._transaction((raw("SET LOCAL synchronous_commit = on") + raw(""), _mark(mark)), mark)
+        return Cursor(cursor.position, cursor.rows, True, True)
+
+    def estimate(self, step: Backfill) -> int | None:
+        """Estimated number of rows."""
+        with translated():
+            return backfill.estimate(self._link, step)
+
+    def cancel(self) -> None:
+        """Cancel what runs, from another thread."""
+        self._link.cancel_safe(timeout=5)
+
+
+def _fence(mark: Mark) -> Composed:
+    return fill("SELECT orch_target.check_fence({c}, {f})", c=literal(mark.change_id), f=literal(mark.fence))
+
+
+def _mark(mark: Mark) -> Composed:
+    return fill(
+        "SELECT orch_target.mark({s}, {f}, {p})",
+        s=literal(mark.step_id),
+        f=literal(mark.fence),
+        p=literal(mark.plan_sha256),
+    )
+
+
+class PostgresTarget:
+    """One target database, by URL. Holds no connection of its own."""
+
+    def __init__(self, name: str, url: str) -> None:
+        self.name = name
+        self._url = url
+
+    def bootstrap(self) -> list[str]:
+        """Create or update schema ``orch_target``; idempotent. Returns what was done. Raises Invalid."""
+        with self._link("orch:init") as link:
+            before = link.execute("SELECT pg_catalog.to_regclass('orch_target.marker') IS NOT NULL").fetchone()
+            _locked(link)
+            try:
+                with link.transaction():
+                    for statement in bootstrap.STATEMENTS:
+                        link.execute(statement.encode())
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise Invalid(
+                    f"target {self.name}: {error.diag.message_primary}",
+                    "let a role that may CREATE in this database run orch init",
+                ) from None
+            finally:
+                link.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", (bootstrap.LOCK_KEY,))
+        return [] if before and before[0] else [f"created schema orch_target on {self.name}"]
+
+    def snapshot(self, tables: Sequence[str], questions: Sequence[Question], types: Sequence[str]) -> Catalog:
+        """The Catalog a Plan needs."""
+        with self._link("orch:plan") as link, translated():
+            return snapshot(link, tables, questions, types)
+
+    def sql(self, step: Step) -> Sql:
+        """The Step in SQL, for people."""
+        return render.shown(step)
+
+    def raise_fence(self, change_id: str, fence: int, patience: float) -> list[str]:
+        """Shut out older fences and end their sessions; returns what was ended, for the history.
+
+        The bump has a short lock_timeout: batches hold the row FOR SHARE, and overlapping lanes starve a waiting bump
+        (F22), so on timeout the older sessions are ended and it is tried again. Raises Indeterminate after ``patience`` s.
+        """
+        deadline = time.monotonic() + patience
+        ended: list[str] = []
+        with self._link(connection.application_name(change_id, fence, 0)) as link:
+            while not _bumped(link, change_id, fence):
+                ended += _end_older(link, change_id, fence)
+                if time.monotonic() > deadline:
+                    raise Indeterminate(
+                        f"the fence of {change_id} could not be raised within {patience:.0f} s",
+                        "look for sessions named orch:… in pg_stat_activity that do not end",
+                    )
+            ended += _end_older(link, change_id, fence)
+            _wait_for_builds(link, change_id, fence)
+        return ended
+
+    @contextmanager
+    def session(self, change_id: str, fence: int, ordinal: int) -> Iterator[PostgresSession]:
+        """A session of ours, closed at the end."""
+        with self._link(connection.application_name(change_id, fence, ordinal)) as link:
+            yield PostgresSession(link)
+
+    @contextmanager
+    def reader(self) -> Iterator[PostgresSession]:
+        """A session that only reads."""
+        with self._link("orch:read") as link:
+            link.execute("SET default_transaction_read_only = on; SET statement_timeout = 0")
+            yield PostgresSession(link)
+
+    def rejected_rows(self, change_id: str) -> int:
+        """How many rows are recorded as not convertible."""
+        with self._link("orch:read") as link, translated():
+            row = link.execute(
+                "SELECT count(*) FROM orch_target.rejected_row WHERE change_id = %s", (change_id,)
+            ).fetchone()
+            return int(row[0]) if row else 0
+
+    @contextmanager
+    def _link(self, name: str) -> Iterator[psycopg.Connection]:
+        link = connection.connect(self._url, name)
+        try:
+            yield link
+        finally:
+            link.close()
+
+
+def _locked(link: psycopg.Connection) -> None:
+    """Poll for the bootstrapping lock; a blocking waiter would deadlock with a concurrent index build."""
+    for _ in range(600):
+        row = link.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (bootstrap.LOCK_KEY,)).fetchone()
+        if row and row[0]:
+            return
+        time.sleep(0.1)
+    raise Invalid("another orch init has held its lock for a minute", "wait for it, then orch init again")
+
+
+def _bumped(link: psycopg.Connection, change_id: str, fence: int) -> bool:
+    query = (
+        "INSERT INTO orch_target.fence AS f (change_id, fence) VALUES (%s, %s)"
+        " ON CONFLICT (change_id) DO UPDATE SET fence = excluded.fence WHERE f.fence <= excluded.fence RETURNING f.fence"
+    )
+    try:
+        with translated():
+            row = link.execute(query, (change_id, fence)).fetchone()
+    except LockNotGranted:
+        return False
+    except TargetError as error:
+        if error.sqlstate in ("3F000", "42P01"):
+            raise Invalid("the target has no schema orch_target", "orch init") from None
+        raise
+    if row is None:
+        raise Fenced(f"a newer fence than {fence} stands on the target")
+    return True
+
+
+def _older(link: psycopg.Connection, change_id: str, fence: int) -> list[tuple[Any, ...]]:
+    prefix = connection.application_name(change_id, 0, 0).rsplit(":", 2)[0]
+    return link.execute(_OURS, (f"{prefix}:%", fence)).fetchall()
+
+
+def _end_older(link: psycopg.Connection, change_id: str, fence: int) -> list[str]:
+    """End older sessions but those that build an index, which are adopted. Pid and backend_start are matched."""
+    ended = []
+    for pid, started, name, building in _older(link, change_id, fence):
+        if building:
+            continue
+        query = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = %s AND backend_start = %s"
+        if link.execute(query, (pid, started)).fetchall():
+            ended.append(name)
+    return ended
+
+
+def _wait_for_builds(link: psycopg.Connection, change_id: str, fence: int) -> None:
+    """Adopt a concurrent build that outlived its client: wait for it, it ends valid."""
+    while any(building for *_, building in _older(link, change_id, fence)):
+        time.sleep(0.25)
