@@ -1,0 +1,193 @@
+"""Verbs that change something: init, submit, advance, approve, reject, pause, resume, abort, undo."""
+
+# Typer reads the annotations when the program starts, so they are not deferred here.
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli import plantext, statustext
+from orchestrator.cli.text import clean, note, out, wrapped
+from orchestrator.cli.wiring import (
+    AsJson,
+    ChangeId,
+    ChangePath,
+    ConfigFile,
+    NeededReason,
+    Reason,
+    Url,
+    data,
+    opened,
+)
+from orchestrator.core.errors import Busy, Invalid
+from state.model import GateName, State
+
+if TYPE_CHECKING:
+    from orchestrator.core.status import Status
+    from orchestrator.service import Service
+
+Gate = Annotated[GateName | None, typer.Option("--gate", help="The gate meant, if it is not the one ahead.")]
+NoRun = Annotated[bool, typer.Option("--no-run", help="Only record the intent; a worker does it.")]
+
+
+def _tell(status: "Status", as_json: bool, said: str) -> None:
+    """Say what was done and where the change stands now."""
+    if as_json:
+        data(status.to_json())
+        return
+    line = f"{clean(status.change)}: {said}, now {status.state.value}"
+    out([line, *wrapped(status.why, 2, "")])
+
+
+def init(url: Url = None, config: ConfigFile = None) -> None:
+    """Create or upgrade the registry; prepare the targets. Safe to repeat."""
+    with opened(url, config) as service:
+        done = service.init()
+    out([clean(line) for line in done] or ["nothing to do"])
+
+
+def submit(file: ChangePath, as_json: AsJson = False, url: Url = None, config: ConfigFile = None) -> None:
+    """Record a change with its plan. Submitting the same file again changes nothing."""
+    from orchestrator.change import read
+
+    source = read(file)
+    with opened(url, config) as service:
+        status, changed = service.submit(source, file)
+    _tell(status, as_json, "submitted" if changed else "unchanged")
+
+
+def _wait(text: str | None) -> float:
+    from orchestrator.core.duration import seconds
+
+    try:
+        return seconds(text) if text else 0.0
+    except ValueError as error:
+        raise Invalid(f"--wait: {error}", "orch advance ID --wait 30min") from None
+
+
+def advance(
+    change: ChangeId,
+    through: Annotated[State | None, typer.Option("--through", metavar="STATE", help="Go on until this state.")] = None,
+    wait: Annotated[
+        str | None, typer.Option("--wait", metavar="DURATION", help="Wait so long for gates to open.")
+    ] = None,
+    break_glass: Annotated[
+        bool,
+        typer.Option("--break-glass", help="Skip approvals, soak and window; needs --reason."),
+    ] = False,
+    reason: Reason = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    config: ConfigFile = None,
+) -> None:
+    """Run the next phase with live progress. If its gate is closed, says exactly what is missing."""
+    from orchestrator.cli.progress import listener
+
+    if bool(reason) != break_glass:
+        raise Invalid("--break-glass and --reason belong together", "orch advance ID --break-glass --reason TEXT")
+    patience = _wait(wait)
+    with opened(url, config) as service, listener() as listen:
+        status = service.advance(change, through=through, wait=patience, break_glass=reason, listen=listen)
+    _tell(status, as_json, "advanced")
+
+
+def approve(
+    change: ChangeId,
+    gate: Gate = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    config: ConfigFile = None,
+) -> None:
+    """Consent to the gate ahead, having been shown what it will run."""
+    with opened(url, config) as service:
+        seen = service.status(change)
+        shown = plantext.steps(service.gate_steps(change))
+        if not as_json:
+            ahead = seen.gate.phase.value if seen.gate else "no"
+            out([f"{clean(change)}: the {ahead} gate; plan {seen.plan_sha256}", *shown, ""])
+        status = service.approve(change, gate=gate, reason=reason, version=seen.version)
+    _tell(status, as_json, "approved")
+    if not as_json and status.gate is not None and status.gate.missing:
+        out([f"{status.gate.phase.value} still waits for:", *statustext.needs(status, missing=True)])
+
+
+def reject(
+    change: ChangeId,
+    reason: NeededReason,
+    gate: Gate = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    config: ConfigFile = None,
+) -> None:
+    """Refuse consent to the gate ahead, and void earlier approvals."""
+    with opened(url, config) as service:
+        status = service.reject(change, reason=reason, gate=gate)
+    _tell(status, as_json, "rejected")
+
+
+def pause(
+    change: ChangeId,
+    reason: Reason = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    config: ConfigFile = None,
+) -> None:
+    """Hold a change; a running backfill stops within its batch."""
+    with opened(url, config) as service:
+        status = service.pause(change, reason=reason or "no reason given")
+    _tell(status, as_json, "paused")
+
+
+def resume(
+    change: ChangeId,
+    reason: Reason = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    config: ConfigFile = None,
+) -> None:
+    """Lift the hold."""
+    with opened(url, config) as service:
+        status = service.resume(change, reason=reason)
+    _tell(status, as_json, "resumed")
+
+
+def abort(
+    change: ChangeId,
+    reason: NeededReason,
+    no_run: NoRun = False,
+    as_json: AsJson = False,
+    url: Url = None,
+    config: ConfigFile = None,
+) -> None:
+    """Undo everything back to before expand. Refused once contract has begun."""
+    with opened(url, config) as service:
+        status = service.abort(change, reason=reason)
+        status = status if no_run else _carried_out(service, change)
+    _tell(status, as_json, "abort recorded" if no_run else "aborted")
+
+
+def undo(
+    change: ChangeId,
+    reason: NeededReason,
+    no_run: NoRun = False,
+    as_json: AsJson = False,
+    url: Url = None,
+    config: ConfigFile = None,
+) -> None:
+    """Unpark the old shape, or switch reads back to it."""
+    with opened(url, config) as service:
+        status = service.undo(change, reason=reason)
+        status = status if no_run else _carried_out(service, change)
+    _tell(status, as_json, "undo recorded" if no_run else "undone")
+
+
+def _carried_out(service: "Service", change: str) -> "Status":
+    from orchestrator.cli.progress import listener
+
+    try:
+        with listener() as listen:
+            status: Status = service.advance(change, listen=listen)
+            return status
+    except Busy:
+        note("the intent is recorded; whoever holds the lease, or a worker, carries it out")
+        raise

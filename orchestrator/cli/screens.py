@@ -1,0 +1,49 @@
+"""Verbs that stay: worker, tui, demo. What they need is imported when they are called."""
+
+# Typer reads the annotations when the program starts, so they are not deferred here.
+import sys
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.wiring import ConfigFile, Url, configured
+from orchestrator.core.errors import Invalid
+
+WithWorker = Annotated[bool, typer.Option("--with-worker", help="Run a worker beside the screen, and end it with it.")]
+
+
+def worker(
+    once: Annotated[bool, typer.Option("--once", help="Sweep once and end.")] = False,
+    interval: Annotated[float, typer.Option("--interval", metavar="S", min=0.05, help="Seconds between sweeps.")] = 1.0,
+    parent: Annotated[
+        int | None,
+        typer.Option("--parent-pid", hidden=True, help="End when this process is gone."),
+    ] = None,
+    url: Url = None,
+    config: ConfigFile = None,
+) -> None:
+    """Run whatever is ready, until told to stop. Contract and purge run only when asked for."""
+    from orchestrator.worker import run
+
+    run(configured(url, config), interval=interval, once=once, parent=parent)
+
+
+def tui(with_worker: WithWorker = False, url: Url = None, config: ConfigFile = None) -> None:
+    """Open the terminal UI."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Invalid("the terminal UI needs a terminal", "orch status shows the same as text")
+    settings = configured(url, config)
+    from tui.app import run
+
+    raise typer.Exit(run(settings, with_worker=with_worker))
+
+
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="No screen: run through and report.")] = False,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Rows in the largest table.")] = 200_000,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's database running afterwards.")] = False,
+) -> None:
+    """Watch a release on a bundled PostgreSQL; needs no configuration."""
+    from orchestrator.demo.main import run
+
+    raise typer.Exit(run(headless=headless, rows=rows, keep=keep))
