@@ -167,7 +167,7 @@ class ChangeFile(_Model):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     change: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    title: Line = ""
+    title: Line = Field(default_factory=lambda known: known.get("change", ""))
     target: Line | None = None
     operations: tuple[Annotated[SkipValidation[Operation], WithJsonSchema({})], ...]
     backfill: BackfillSettings = BackfillSettings()
@@ -235,8 +235,6 @@ def parse(source: str, path: str, operations: Mapping[str, Any]) -> ChangeFile:
     frame = {**document.data}
     if "operations" in frame:
         frame["operations"] = tuple(model for _, model in requested)
-    if isinstance(frame.get("change"), str):
-        frame.setdefault("title", frame["change"])
     found: ChangeFile | None = _validated(ChangeFile, frame, document, ())
     if found is not None:
         _consistent(found, document)
@@ -284,9 +282,9 @@ def _validated(model: Any, data: Any, document: marked.Document, path: marked.Pa
         return model.model_validate(data)
     except ValidationError as error:
         for problem in error.errors(include_url=False):
-            where = problem["loc"]
             key = problem["type"] in ("extra_forbidden", "missing")
-            document.report((*path, *where), _sentence(model, problem), key=key)
+            if problem["type"] != "default_factory_not_called":  # what it needs is reported itself
+                document.report((*path, *problem["loc"]), _sentence(model, problem), key=key)
         return None
 
 

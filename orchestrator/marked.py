@@ -44,13 +44,16 @@ class Document:
     _nodes: int = 0
 
     def report(self, path: Path, message: str, *, key: bool = False) -> None:
-        """Note a problem at ``path``, or at the nearest enclosing thing that stands in the file."""
+        """Note a problem at ``path``, or at the nearest enclosing thing that stands in the file.
+
+        A value about which something was said already is left alone; a mapping may lack several keys.
+        """
         places = {**self.values, **self.keys} if key else self.values
         while path and path not in places:
             path = path[:-1]
-        problem = (places.get(path, Place(1, 1)), message)
-        if problem not in self.problems:
-            self.problems.append(problem)
+        place = places.get(path, Place(1, 1))
+        if key or all(place != taken for taken, _ in self.problems):
+            self.problems.append((place, message))
 
     def check(self) -> None:
         """Raise Invalid with every problem, in the order of the file."""
