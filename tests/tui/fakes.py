@@ -1,0 +1,250 @@
+"""Fixed changes and a service in memory.
+
+Why it exists: a screen must be seen in every state, also in those that take days to reach, and a test must be able to
+change the world behind an open modal.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from orchestrator.core.errors import Invalid, OrchError, Stale
+from orchestrator.core.gate import GateStatus, Requirement
+from orchestrator.core.status import LeaseView, Status
+from orchestrator.core.view import Identity, StepView
+from state.model import (
+    Approval,
+    BackfillRow,
+    EventRow,
+    Evidence,
+    Finding,
+    GateName,
+    Hold,
+    State,
+    StepRow,
+    StepStatus,
+    Verdict,
+)
+
+NOW = datetime(2026, 11, 20, 14, 2, 31, tzinfo=UTC)
+SHA = "9f31c2aa77d04b6e" * 4
+PLAN = "77ad0112be90c3f5" * 4
+IDENTITY = Identity("orders", "pg-prod-1", "ops-a", 180004, "orch")
+LEASE = LeaseView("worker-1", 7, 24.0)
+
+
+def ago(**parts: float) -> datetime:
+    return NOW - timedelta(**parts)
+
+
+def status(change: str, state: State, **parts: Any) -> Status:
+    given: dict[str, Any] = {"title": f"Change {change}", "target": "shop", "version": 7, "requester": "dev-c"}
+    return Status(change=change, state=state, plan_sha256=PLAN, updated_at=ago(minutes=1), **(given | parts))
+
+
+def step(ordinal: int, phase: str, description: str, **parts: Any) -> StepRow:
+    given: dict[str, Any] = {"change_id": "c", "step_id": f"s{ordinal}", "kind": "add_column", "definition": {}}
+    return StepRow(ordinal=ordinal, phase=phase, description=description, **(given | parts))
+
+
+def backfill(done: int, total: int | None, **parts: Any) -> BackfillRow:
+    given: dict[str, Any] = {"rows_per_second": 18400.0, "eta_seconds": 860.0, "throttle": None}
+    return BackfillRow(
+        change_id="c",
+        ordinal=3,
+        table="orders",
+        rows_done=done,
+        rows_total=total,
+        updated_at=NOW,
+        **(given | parts),
+    )
+
+
+def evidence(gate: GateName, sha: str = SHA, *findings: Finding) -> Evidence:
+    found = findings or (Finding("shapes_agree", "d", Verdict.PASS, detail="0 of 50,000,000 rows differ"),)
+    return Evidence("c", gate, PLAN, sha, found, ago(seconds=48))
+
+
+def approval(gate: GateName, approver: str = "db1", decision: str = "approve", reason: str = "diff clean") -> Approval:
+    return Approval(1, "c", gate, decision, approver, PLAN, SHA, reason, ago(seconds=79), NOW + timedelta(hours=23))
+
+
+def gate(name: GateName, *needs: Requirement) -> GateStatus:
+    ready = all(need.verdict is Verdict.PASS for need in needs)
+    return GateStatus(name, ready, needs, SHA)
+
+
+def need(kind: str, verdict: Verdict, detail: str, name: str = "") -> Requirement:
+    return Requirement(kind, name or kind, verdict, detail)
+
+
+STEPS = (
+    step(1, "expand", "add column orders.customer_email", status=StepStatus.DONE, attempt=1),
+    step(2, "expand", "keep both columns in sync", status=StepStatus.DONE, attempt=2),
+    step(3, "backfill", "fill orders.customer_email", status=StepStatus.RUNNING, attempt=1),
+    step(4, "switch_reads", "switch reads by flag"),
+    step(5, "contract", "park orders.email"),
+)
+
+
+def at_gate(change: str, state: State, name: GateName, **parts: Any) -> Status:
+    needs = (
+        need("check", Verdict.PASS, "0 of 50,000,000 rows differ", "shapes_agree"),
+        need("approval", Verdict.UNKNOWN, "1 of 2 approvals: db1", "approvals"),
+        need("soak", Verdict.PASS, "1h are over"),
+    )
+    given: dict[str, Any] = {
+        "gate": gate(name, *needs),
+        "evidence": evidence(name),
+        "approvals": (approval(name),),
+        "steps": tuple(replace(s, status=StepStatus.DONE) for s in STEPS[:3]) + STEPS[3:],
+    }
+    return status(change, state, **(given | parts))
+
+
+def fleet() -> list[Status]:
+    """One change in every state of attention, and some more that move."""
+    failed = (step(2, "expand", "add constraint", status=StepStatus.RUNNING, attempt=5, error="lock timeout x5"),)
+    blocked = (
+        step(5, "contract", "park email", status=StepStatus.RUNNING, error="pid 48213 holds ACCESS SHARE on carts"),
+    )
+    hold = Hold("peak traffic", "db1", ago(hours=1))
+    half = {"lease": LEASE, "steps": STEPS}
+    lag = backfill(20_850_000, 50_000_000, rows_per_second=2100.0, eta_seconds=10200.0, throttle="replica lag 3.4s")
+    cic = (step(2, "expand", "create index concurrently orders_email_idx", status=StepStatus.RUNNING),)
+    moving = [
+        status(f"table-{n:02}-bigint", State.BACKFILLING, backfills=(backfill(n * 1_000_000, 30_000_000),), **half)
+        for n in range(1, 16)
+    ]
+    return [
+        at_gate("orders-status-enum", State.BACKFILLED, GateName.SWITCH_READS),
+        at_gate("orders-customer-email", State.SWITCHED, GateName.CONTRACT, title="Rename orders.email"),
+        status("items-sku-notnull", State.EXPANDING, steps=failed),
+        status("carts-drop-legacy", State.CONTRACTING, steps=blocked, lease=LEASE),
+        status("ledger-amount-num", State.BACKFILLING, backfills=(lag,), **half),
+        status("events-tenant-fk", State.BACKFILLING, backfills=(backfill(88, 100),), hold=hold, steps=STEPS),
+        status("users-email-citext", State.BACKFILLING, backfills=(backfill(31_604_211, 50_000_000),), **half),
+        status("addr-split-cols", State.EXPANDING, lease=LEASE, steps=cic),
+        status("prices-add-idx", State.EXPANDED, gate=gate(GateName.BACKFILL)),
+        status("invoices-part", State.COMPLETED),
+        status("coupons-rename", State.ABORTED, steps=(step(1, "expand", "add", status=StepStatus.UNDONE),)),
+        status("parked-old-shape", State.CONTRACTED, gate=gate(GateName.PURGE)),
+        *moving,
+    ]
+
+
+def events() -> list[EventRow]:
+    told: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("2026-11-19T13:02:10Z", "dev-c", "change.submitted", {"plan_sha256": PLAN, "title": "Rename"}),
+        ("2026-11-20T13:02:12Z", "worker-1", "step.done", {"ordinal": 1}),
+        ("2026-11-20T13:58:40Z", "db1", "evidence.recorded", {"gate": "contract", "sha256": SHA}),
+        ("2026-11-20T14:01:12Z", "db1", "gate.approved", {"gate": "contract", "reason": "diff clean"}),
+    ]
+    return [EventRow(n, "c", at, who, kind, data, "", "", "") for n, (at, who, kind, data) in enumerate(told, 1)]
+
+
+VIEWS = (
+    StepView(
+        5,
+        "contract",
+        "park_column",
+        "park orders.email",
+        ("ALTER TABLE public.orders RENAME COLUMN email TO _orch_parked_email",),
+        "ACCESS EXCLUSIVE on public.orders",
+        False,
+        False,
+        ("ALTER TABLE public.orders RENAME COLUMN _orch_parked_email TO email",),
+        "",
+    ),
+)
+
+
+class FakeService:
+    """Keeps changes in a list; records every request; breaks and hangs when told to."""
+
+    def __init__(self, changes: list[Status] | None = None) -> None:
+        self.changes = {s.change: s for s in (fleet() if changes is None else changes)}
+        self.history = events()
+        self.asked: list[tuple[str, str, str | None, int | None]] = []
+        self.broken: OrchError | None = None
+        self.refuse: OrchError | None = None
+        self.hanging = threading.Event()
+        self.hanging.set()
+        self.closed = False
+
+    def _reach(self) -> None:
+        self.hanging.wait(30)
+        if self.broken is not None:
+            raise self.broken
+
+    def change(self, change: str, **parts: Any) -> None:
+        """Somebody else moves a change."""
+        self.changes[change] = replace(self.changes[change], **parts)
+
+    def identity(self) -> Identity:
+        self._reach()
+        return IDENTITY
+
+    def statuses(self) -> list[Status]:
+        self._reach()
+        return list(self.changes.values())
+
+    def status(self, change_id: str) -> Status:
+        self._reach()
+        if change_id not in self.changes:
+            raise Invalid(f"there is no change {change_id}", "orch status")
+        return self.changes[change_id]
+
+    def gate_steps(self, change_id: str) -> tuple[StepView, ...]:
+        self._reach()
+        return VIEWS
+
+    def events(self, change_id: str | None = None, *, after: int = 0, limit: int | None = None) -> list[EventRow]:
+        self._reach()
+        return [event for event in self.history if event.seq > after][:limit]
+
+    def _ask(self, verb: str, change: str, reason: str | None, version: int | None) -> Status:
+        self._reach()
+        if self.refuse is not None:
+            raise self.refuse
+        now = self.changes[change]
+        if version is not None and version != now.version:
+            raise Stale(f"{change} is at version {now.version}, not {version}", f"orch status {change}")
+        self.asked.append((verb, change, reason, version))
+        self.changes[change] = replace(now, version=now.version + 1)
+        return self.changes[change]
+
+    def request(self, change_id: str, *, version: int | None = None) -> Status:
+        return self._ask("request", change_id, None, version)
+
+    def approve(
+        self, change_id: str, *, gate: GateName | None = None, reason: str | None = None, version: int | None = None
+    ) -> Status:
+        return self._ask("approve", change_id, reason, version)
+
+    def reject(
+        self, change_id: str, *, reason: str, gate: GateName | None = None, version: int | None = None
+    ) -> Status:
+        return self._ask("reject", change_id, reason, version)
+
+    def pause(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
+        return self._ask("pause", change_id, reason, version)
+
+    def resume(self, change_id: str, *, reason: str | None = None, version: int | None = None) -> Status:
+        return self._ask("resume", change_id, reason, version)
+
+    def abort(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
+        return self._ask("abort", change_id, reason, version)
+
+    def undo(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
+        return self._ask("undo", change_id, reason, version)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+Change = Callable[[FakeService], None]

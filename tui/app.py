@@ -1,0 +1,182 @@
+"""The terminal UI: one poll, all screens fed from it, every request posted through the service.
+
+Why it exists: people run a release from here. It is a client: quitting changes nothing, a lost connection neither ends it nor
+empties it, and nothing here decides what the service should decide.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from orchestrator.core.errors import OrchError
+from orchestrator.core.status import Status
+from tui import terminal
+from tui.calls import in_thread
+from tui.child import OwnWorker, command, environment
+from tui.fleet import FleetScreen
+from tui.help import HelpScreen
+from tui.live import Live
+from tui.poll import Poll
+from tui.service import Service
+
+if TYPE_CHECKING:
+    from orchestrator.config import Config
+
+INTERVAL = 0.5
+GOODBYE = 0.1
+
+
+def utc_now() -> datetime:
+    """The clock of the header and of ages; tests inject their own."""
+    return datetime.now(UTC)
+
+
+class OrchApp(App[int]):
+    """Fleet, Detail and the modals over a Service."""
+
+    TITLE = "orch"
+    CSS_PATH = "theme.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("q", "leave", "Quit", key_display="q"),
+        Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False),
+    ]
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        own_worker: OwnWorker | None = None,
+        ascii_only: bool | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._service, self._own_worker = service, own_worker
+        self._poll = Poll(service, clock, monotonic)
+        self._busy: dict[str, str] = {}
+        self.world = self._poll.world()
+        if ascii_only is None:
+            ascii_only = terminal.wants_ascii(os.environ, sys.stdout.encoding)
+        self.set_class(ascii_only, "-ascii")
+
+    def on_mount(self) -> None:
+        """Show the Fleet and start listening."""
+        terminal.on_signals(self._told_to_leave)
+        self.push_screen(FleetScreen())
+        self.set_interval(INTERVAL, self._tick)
+        self.call_later(self._tick)
+
+    def _told_to_leave(self, code: int) -> None:
+        self.exit(code, return_code=code)
+
+    def _tick(self) -> None:
+        if not self.is_headless and terminal.lost():
+            self._told_to_leave(129)
+            return
+        news = self._own_worker.news() if self._own_worker else ""
+        if news:
+            self.notify(news, severity="warning", timeout=20, markup=False)
+        self._show()
+        if self._poll.may_start():
+            self.run_worker(self._listen(), group="poll", exclusive=True, exit_on_error=False)
+
+    async def _listen(self) -> None:
+        wanted = {screen: read for screen in self._live() if (read := screen.reading())}
+        answers = await self._poll.ask(wanted)
+        self._show(answers)
+
+    def _live(self) -> list[Live]:
+        return [s for s in self.screen_stack if isinstance(s, Live) and s.is_mounted]
+
+    def _show(self, answers: dict[Live, object] | None = None) -> None:
+        self.world = self._poll.world(", ".join(self._busy.values()))
+        for screen in self._live():
+            screen.show(self.world, (answers or {}).get(screen))
+
+    def send(self, verb: str, change: str, reason: str | None, version: int | None) -> None:
+        """Post an intent; one at a time for each change."""
+        if change in self._busy:
+            text = f"still working on {self._busy[change]}; wait for its answer"
+            self.notify(text, severity="warning", markup=False)
+            return
+        self._busy[change] = f"{verb} {change}"
+        work = self._send(verb, change, reason, version)
+        self.run_worker(work, group=f"send {change}", exclusive=True, exit_on_error=False)
+        self._show()
+
+    async def _send(self, verb: str, change: str, reason: str | None, version: int | None) -> None:
+        call = _call(self._service, verb, change, reason, version)
+        try:
+            status = await in_thread(call)
+        except OrchError as error:
+            self._tell_error(f"{verb} {change} was refused", error.message, error.next_step)
+        except Exception as error:
+            self._tell_error(f"{verb} {change} failed", f"{type(error).__name__}: {error}", "")
+        else:
+            text = f"{verb} {change}: {status.why}"
+            self.notify(text, title="done", timeout=6, markup=False)
+        finally:
+            self._busy.pop(change, None)
+            self._tick()
+
+    def _tell_error(self, title: str, message: str, next_step: str) -> None:
+        text = f"{message}\nnext: {next_step}" if next_step else message
+        self.notify(text, title=title, severity="error", timeout=20, markup=False)
+
+    def action_help(self) -> None:
+        """All keys."""
+        log = f"Its log: {self._own_worker.log}" if self._own_worker else ""
+        self.push_screen(HelpScreen(log))
+
+    def action_leave(self) -> None:
+        """Quit; nothing else stops."""
+        self.exit(0)
+
+
+def _call(service: Service, verb: str, change: str, reason: str | None, version: int | None) -> Callable[[], Status]:
+    words = reason or ""
+    calls: dict[str, Callable[[], Status]] = {
+        "approve": lambda: service.approve(change, reason=reason, version=version),
+        "reject": lambda: service.reject(change, reason=words, version=version),
+        "advance": lambda: service.request(change, version=version),
+        "pause": lambda: service.pause(change, reason=words, version=version),
+        "resume": lambda: service.resume(change, reason=reason, version=version),
+        "abort": lambda: service.abort(change, reason=words, version=version),
+        "undo": lambda: service.undo(change, reason=words, version=version),
+    }
+    return calls[verb]
+
+
+def run(config: Config, *, with_worker: bool = False, ascii_only: bool | None = None) -> int:
+    """Run the terminal UI until it is left; returns the exit code. Raises Invalid without a terminal."""
+    terminal.require()
+    from orchestrator.service import Service as RealService
+
+    service = RealService(config, client="tui")
+    own_worker = OwnWorker(command(), environment(config)) if with_worker else None
+    return drive(service, own_worker=own_worker, ascii_only=ascii_only)
+
+
+def drive(service: Service, *, own_worker: OwnWorker | None = None, ascii_only: bool | None = None) -> int:
+    """Run the screens over any Service, and leave without waiting for calls in flight."""
+    app = OrchApp(service, own_worker=own_worker, ascii_only=ascii_only)
+    try:
+        app.run()
+    finally:
+        if own_worker is not None:
+            own_worker.stop()
+        closing = threading.Thread(target=service.close, daemon=True)
+        closing.start()
+        closing.join(GOODBYE)
+    return app.return_code or 0

@@ -1,0 +1,84 @@
+"""What screens about changes share: the keys that ask for something, and their guards.
+
+Why it exists: a key must do the same in the list and in the detail, and must be greyed out, not missing, while acting would
+be blind.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, cast
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from orchestrator.core.status import Status
+from tui.confirm import Answer, IntentModal
+from tui.gate import GateModal
+from tui.intent import INTENTS, impossible
+from tui.live import Host
+from tui.sql import SqlScreen
+from tui.viewmodel import World
+
+
+class ChangeScreen(Screen[None]):
+    """A screen with a selected change."""
+
+    ASKS: ClassVar[list[BindingType]] = [
+        Binding("A", "ask('approve')", "Approve", key_display="A"),
+        Binding("D", "ask('reject')", "Reject", key_display="D"),
+        Binding("a", "ask('advance')", "Advance", key_display="a"),
+        Binding("p", "ask('pause')", "Pause", key_display="p"),
+        Binding("r", "ask('resume')", "Resume", key_display="r"),
+        Binding("X", "ask('abort')", "Abort", show=False),
+        Binding("u", "ask('undo')", "Undo", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._could_act = False
+
+    @property
+    def host(self) -> Host:
+        """The app, as far as screens know it."""
+        return cast(Host, self.app)
+
+    def selected(self) -> Status | None:
+        """The change that keys act on."""
+        raise NotImplementedError
+
+    def follow(self, world: World) -> None:
+        """Grey keys out, or back in, when the connection is lost or found."""
+        if world.live is not self._could_act:
+            self._could_act = world.live
+            self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nobody acts on data that may be old: such keys are shown, but disabled."""
+        del parameters
+        if action in ("ask", "sql") and not self.host.world.live:
+            return None
+        return True
+
+    def action_ask(self, verb: str) -> None:
+        """Open the modal for ``verb`` on the selected change, or say why that is out of place."""
+        status = self.selected()
+        if status is None:
+            return
+        reason = impossible(verb, status)
+        if reason:
+            self.notify(reason, severity="warning", markup=False)
+            return
+        intent = INTENTS[verb](status)
+        modal = (GateModal if intent.sql else IntentModal)(intent, status)
+
+        def answered(answer: Answer | None) -> None:
+            if answer is not None:
+                self.host.send(verb, status.change, answer.reason, answer.version)
+
+        self.app.push_screen(modal, answered)
+
+    def action_sql(self) -> None:
+        """Show what the gate ahead will run."""
+        status = self.selected()
+        if status is not None:
+            self.app.push_screen(SqlScreen(status.change))

@@ -1,0 +1,275 @@
+"""One change in full as lines: pipeline, backfill, gate, evidence, approvals, steps and history.
+
+Why it exists: the side pane, the detail screen and the gate modal show parts of the same text, made here without
+Textual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from orchestrator.core.status import Status
+from orchestrator.core.view import StepView
+from state.model import Approval, BackfillRow, EventRow, Phase, State, StepRow, StepStatus, Verdict
+from tui.line import Line, Role, Span, line, pad, paragraph
+from tui.numbers import age_text, bar, count_text, eta_text, fraction, percent_text, rate_text
+from tui.viewmodel import glyph, phase_marks, share_of
+
+VERDICTS = {
+    Verdict.PASS: ("✔", Role.GOOD),
+    Verdict.FAIL: ("✖", Role.BAD),
+    Verdict.UNKNOWN: ("◌", Role.WARN),
+}
+_STEPS = {
+    StepStatus.PENDING: ("·", Role.MUTED),
+    StepStatus.RUNNING: ("▶", Role.MOVE),
+    StepStatus.DONE: ("✔", Role.GOOD),
+    StepStatus.UNDONE: ("◌", Role.MUTED),
+}
+PIPELINE = 62
+"""Cells that the pipeline needs with the names of the phases."""
+_TOLD_FIRST = ("gate", "ordinal", "description", "reason", "error", "verdict")
+
+
+def detail_lines(
+    status: Status,
+    width: int,
+    now: datetime,
+    events: Sequence[EventRow] | None = None,
+    live: bool = True,
+) -> list[Line]:
+    """Everything there is to say of one change; ``events`` is None where the history is not shown."""
+    lines = [*_head(status, width, live), line(width, *pipeline(status, width, live))]
+    lines += _now_lines(status, width, live)
+    lines += backfill_lines(status, width, live)
+    lines += gate_lines(status, width, now)
+    lines += approval_lines(status, width, now)
+    lines += step_lines(status, width)
+    return lines if events is None else [*lines, *history_lines(events, width, now)]
+
+
+def section(width: int, title: str) -> list[Line]:
+    """An empty line and a heading."""
+    return [line(width), line(width, (f" {title}", Role.TITLE))]
+
+
+def counted(count: int, word: str) -> str:
+    """``1 check``, ``2 checks``."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """The age of ``then``, never negative: clocks of two machines differ."""
+    return f"{age_text(max((now - then).total_seconds(), 0.0))} ago"
+
+
+def _head(status: Status, width: int, live: bool) -> list[Line]:
+    mark, role = glyph(status, live)
+    facts = (
+        f" target {status.target}  requester {status.requester}  state {status.state.value}"
+        f"  version {status.version}  plan {status.plan_sha256[:10]}"
+    )
+    return [
+        line(width, (f" {mark} {status.attention.value} ", role), (status.change, Role.TITLE)),
+        *paragraph(width, status.title, lead=(" ", Role.PLAIN)),
+        *paragraph(width, facts.strip(), Role.MUTED, lead=(" ", Role.PLAIN)),
+    ]
+
+
+def pipeline(status: Status, width: int, live: bool = True) -> list[Span]:
+    """``expand ✔ > backfill ▶ 63.2% > switch_reads · > contract ·``; initials where that is too long."""
+    spans: list[Span] = [(" ", Role.PLAIN)]
+    short = width < PIPELINE
+    for rank, (phase, mark, role) in enumerate(phase_marks(status)):
+        share = share_of(status) if phase is Phase.BACKFILL else None
+        shown = "?" if role is Role.MOVE and not live else mark
+        done = f" {percent_text(share)}" if share is not None else ""
+        spans += [(" > ", Role.MUTED)] if rank else []
+        name = phase.value[0].upper() if short else f"{phase.value} "
+        spans.append((f"{name}{shown}{done}", role))
+    return spans
+
+
+def _now_lines(status: Status, width: int, live: bool) -> list[Line]:
+    mark, role = glyph(status, live)
+    lines = paragraph(width, status.why, lead=(f" {mark} ", role))
+    if status.lease is not None:
+        left = age_text(status.lease.seconds_left)
+        text = f"run by {status.lease.owner}, fence {status.lease.fence}, lease for {left} more"
+        lines += paragraph(width, text, Role.MUTED, lead=("   ", Role.PLAIN))
+    if status.requested is not None:
+        text = f"a worker was asked to run {status.requested.value}"
+        lines += paragraph(width, text, Role.MUTED, lead=("   ", Role.PLAIN))
+    if status.rejected_rows:
+        text = f"{counted(status.rejected_rows, 'rejected row')} to be looked at: orch retry-rows {status.change}"
+        lines += paragraph(width, text, lead=(" ✖ ", Role.BAD))
+    return lines
+
+
+def backfill_lines(status: Status, width: int, live: bool) -> list[Line]:
+    """Rows, bar, rate, arrival and the reason of a throttle, for each table."""
+    if not status.backfills:
+        return []
+    lines = section(width, "BACKFILL")
+    for backfill in status.backfills:
+        lines += _backfill(backfill, width, live, over=status.state is not State.BACKFILLING)
+    return lines
+
+
+def _backfill(backfill: BackfillRow, width: int, live: bool, over: bool) -> list[Line]:
+    total = "" if backfill.rows_total is None else f" of ~{count_text(backfill.rows_total)}"
+    rows: Span = (f"  {backfill.table}  {count_text(backfill.rows_done)}{total} rows  ", Role.PLAIN)
+    share = fraction(backfill.rows_done, backfill.rows_total, over=over)
+    meter: list[Span] = []
+    if share is not None:
+        meter = [(bar(share, 20 if width >= 76 else 8), Role.MOVE), (f" {percent_text(share)}", Role.PLAIN)]
+    first = line(width, rows, *meter)
+    if over:
+        return [first]
+    rate = rate_text(backfill.rows_per_second) if live else "-"
+    eta = eta_text(backfill.eta_seconds) if live else "-"
+    reason = backfill.throttle or "none"
+    role = Role.WARN if backfill.throttle else Role.MUTED
+    second = line(width, (f"    rate {rate}  ETA {eta}  rows {backfill.rows_done:,}", Role.PLAIN))
+    return [first, second, *paragraph(width, reason, role, lead=("    throttle: ", role))]
+
+
+def gate_lines(status: Status, width: int, now: datetime) -> list[Line]:
+    """What the gate ahead asks for, and the evidence it was judged by."""
+    gate = status.gate
+    if gate is None:
+        return []
+    passed = len(gate.requirements) - len(gate.missing)
+    words = "ready" if gate.ready else f"{passed} of {counted(len(gate.requirements), 'requirement')} pass"
+    lines = section(width, f"GATE {gate.phase.value}: {words}")
+    for need in gate.requirements:
+        mark, role = VERDICTS[need.verdict]
+        lead = (f"  {mark} {need.verdict.value:<7} {need.name}  ", role)
+        lines += paragraph(width, need.detail, lead=lead)
+    return lines + evidence_lines(status, width, now)
+
+
+def evidence_lines(status: Status, width: int, now: datetime) -> list[Line]:
+    """The last evidence, with digest, age and sample keys of what does not pass."""
+    evidence = status.evidence
+    if evidence is None:
+        return [line(width, ("  evidence: none yet", Role.MUTED))]
+    text = (
+        f"evidence {evidence.sha256[:12]}  gate {evidence.gate.value}"
+        f"  {counted(len(evidence.findings), 'check')}  {ago(evidence.at, now)}"
+    )
+    lines = paragraph(width, text, Role.MUTED, lead=("  ", Role.PLAIN))
+    for finding in evidence.findings:
+        if finding.verdict is not Verdict.PASS and finding.samples:
+            keys = ", ".join(finding.samples[:5])
+            found = f"{finding.name}: {finding.mismatches} mismatches, for example {keys}"
+            lines += paragraph(width, found, Role.BAD, lead=("    ", Role.PLAIN))
+    return lines
+
+
+def approval_lines(status: Status, width: int, now: datetime) -> list[Line]:
+    """Who said what at which gate."""
+    if not status.approvals:
+        return []
+    lines = section(width, "APPROVALS")
+    for approval in status.approvals:
+        lines += _approval(approval, status, width, now)
+    return lines
+
+
+def _approval(approval: Approval, status: Status, width: int, now: datetime) -> list[Line]:
+    refused = approval.decision != "approve"
+    lead: Span = ("  ✖ ", Role.BAD) if refused else ("  ✔ ", Role.GOOD)
+    self_approved = " (self-approved)" if approval.approver == status.requester else ""
+    text = (
+        f"{approval.approver}{'' if refused else self_approved}"
+        f" {'rejected' if refused else 'approved'} {approval.gate.value} {ago(approval.at, now)}"
+    )
+    if approval.reason:
+        text += f' "{approval.reason}"'
+    if not refused:
+        left = (approval.expires_at - now).total_seconds()
+        text += f"  expires in {eta_text(left)}" if left > 0 else "  expired"
+    return paragraph(width, text, lead=lead)
+
+
+def step_lines(status: Status, width: int) -> list[Line]:
+    """Each Step with what the registry believes of it, its attempts and its last error."""
+    if not status.steps:
+        return []
+    lines = section(width, "STEPS")
+    for step in status.steps:
+        lines += _step(step, width)
+    return lines
+
+
+def _step(step: StepRow, width: int) -> list[Line]:
+    broken = step.error is not None and step.status is StepStatus.RUNNING
+    mark, role = ("✖", Role.BAD) if broken else _STEPS[step.status]
+    again = f"  attempt {step.attempt}" if step.attempt > 1 else ""
+    lead = (f"  {mark} {step.ordinal:>2} {pad(step.phase, 12)} ", role)
+    lines = paragraph(width, f"{step.description}  {step.status.value}{again}", lead=lead)
+    if step.error:
+        lines += paragraph(width, step.error, Role.BAD, lead=("       error: ", Role.BAD))
+    return lines
+
+
+def history_lines(events: Sequence[EventRow], width: int, now: datetime) -> list[Line]:
+    """The timeline, newest first."""
+    lines = section(width, f"HISTORY  {counted(len(events), 'event')}, newest first, UTC")
+    for event in reversed(events):
+        lead = (f"  {_clock(event.at, now)} ", Role.MUTED)
+        text = f"{event.actor}  {event.kind}  {told(event.data)}".rstrip()
+        lines += paragraph(width, text, lead=lead)
+    return lines
+
+
+def _clock(at: str, now: datetime) -> str:
+    day, _, clock = at.replace(" ", "T").partition("T")
+    short = clock[:8] or "--:--:--"
+    return short if day == f"{now:%Y-%m-%d}" else f"{day[5:]} {short}"
+
+
+def told(data: Mapping[str, Any]) -> str:
+    """The facts of an event in words: what people said first; digests are cut, nested values left out."""
+    keys = [key for key in _TOLD_FIRST if key in data]
+    keys += [key for key in data if key not in keys]
+    parts = [_fact(key, data[key]) for key in keys]
+    return "  ".join(part for part in parts if part)
+
+
+def _fact(key: str, value: object) -> str:
+    if value is None or isinstance(value, (dict, list)):
+        return ""
+    if key == "reason":
+        return f'"{value}"'
+    text = str(value)
+    return f"{key} {text[:12] if 'sha256' in key else text}"
+
+
+def sql_lines(steps: Sequence[StepView], width: int) -> list[Line]:
+    """Exact SQL, lock, cost and undo of every Step that a gate will run."""
+    if not steps:
+        return [line(width, ("  nothing is left to run", Role.MUTED))]
+    return [made for step in steps for made in _sql_of(step, width)]
+
+
+def _sql_of(step: StepView, width: int) -> list[Line]:
+    cost = "rewrites the table" if step.rewrites else "scans the table" if step.scans else "no scan"
+    lead: Span = (f"  {step.ordinal:>2} ", Role.TITLE)
+    lines = paragraph(width, f"{step.phase} {step.kind}: {step.description}", Role.TITLE, lead=lead)
+    for number, statement in enumerate(step.sql):
+        label = "     runs " if number == 0 else "          "
+        lines += paragraph(width, statement, lead=(label, Role.MUTED))
+    lock = f"{step.lock or 'none'}; {cost}"
+    heavy = Role.WARN if step.rewrites or "ACCESS EXCLUSIVE" in step.lock.upper() else Role.PLAIN
+    lines += paragraph(width, lock, heavy, lead=("     lock ", Role.MUTED))
+    for number, statement in enumerate(step.undo or (f"none: {step.undo_note or 'not told'}",)):
+        label = "     undo " if number == 0 else "          "
+        role = Role.PLAIN if step.undo else Role.WARN
+        lines += paragraph(width, statement, role, lead=(label, Role.MUTED))
+    if step.undo and step.undo_note:
+        lines += paragraph(width, step.undo_note, Role.MUTED, lead=("          ", Role.PLAIN))
+    return lines

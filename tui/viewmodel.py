@@ -1,0 +1,314 @@
+"""The Fleet as lines: what needs a person first, and why each change does not move.
+
+Why it exists: the list, the side pane and the detail screen must never disagree, so all of them are made here from the
+same Status values, without Textual.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from orchestrator.core.status import Attention, Status
+from orchestrator.core.view import Identity
+from state.machine import GATE_AHEAD
+from state.model import Phase, State, StepStatus
+from tui.line import Line, Role, Span, line, pad
+from tui.numbers import age_text, bar, eta_text, fraction, percent_text, rate_text, server_text
+
+GLYPHS: dict[Attention, tuple[str, Role]] = {
+    Attention.GATE: ("‖", Role.WARN),
+    Attention.FAILED: ("✖", Role.BAD),
+    Attention.BLOCKED: ("✖", Role.BAD),
+    Attention.THROTTLE: ("◷", Role.WARN),
+    Attention.PAUSED: ("■", Role.WARN),
+    Attention.RUN: ("▶", Role.MOVE),
+    Attention.QUEUED: ("◌", Role.MUTED),
+    Attention.DONE: ("✔", Role.GOOD),
+}
+_COUNTED = {
+    Attention.RUN: "running",
+    Attention.GATE: "gate",
+    Attention.THROTTLE: "throttled",
+    Attention.PAUSED: "paused",
+}
+WITH_REASON = 36
+"""Cells that bar, percentage and the reason of a throttle need side by side."""
+_ORDER = {attention: rank for rank, attention in enumerate(Attention)}
+_MOVING = (Attention.RUN, Attention.THROTTLE, Attention.BLOCKED)
+_DONE_PHASES = {
+    State.PLANNED: 0,
+    State.EXPANDING: 0,
+    State.EXPANDED: 1,
+    State.BACKFILLING: 1,
+    State.BACKFILLED: 2,
+    State.SWITCHING: 2,
+    State.UNSWITCHING: 2,
+    State.SWITCHED: 3,
+    State.CONTRACTING: 3,
+    State.UNDOING: 3,
+    State.PURGING: 3,
+    State.CONTRACTED: 4,
+    State.COMPLETED: 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that was read last, how old it is, and what went wrong since. ``age`` is None before the first answer."""
+
+    now: datetime
+    statuses: tuple[Status, ...] = ()
+    identity: Identity | None = None
+    age: float | None = None
+    trouble: str = ""
+    next_step: str = ""
+    busy: str = ""
+    limit: float = field(default=5.0)
+
+    @property
+    def live(self) -> bool:
+        """Whether what is shown is fresh enough to act on."""
+        return self.age is not None and not self.trouble and self.age < self.limit
+
+    def find(self, change: str) -> Status | None:
+        """The Status of ``change`` as last read."""
+        return next((status for status in self.statuses if status.change == change), None)
+
+
+def ordered(statuses: Sequence[Status], wanted: str = "") -> list[Status]:
+    """Sorted by attention, then by id; only those in which every word of ``wanted`` occurs."""
+    words = wanted.lower().split()
+    kept = [s for s in statuses if all(word in _searchable(s) for word in words)]
+    return sorted(kept, key=lambda s: (_ORDER[s.attention], s.change))
+
+
+def _searchable(status: Status) -> str:
+    return " ".join((status.change, status.title, status.target, status.state, status.attention)).lower()
+
+
+def glyph(status: Status, live: bool = True) -> Span:
+    """The glyph of the STATE column; what moves is unknown while nothing is heard."""
+    if not live and status.attention in _MOVING:
+        return "?", Role.MUTED
+    if status.state is State.ABORTED:
+        return "◌", Role.MUTED
+    return GLYPHS[status.attention]
+
+
+def phase_marks(status: Status) -> list[tuple[Phase, str, Role]]:
+    """One mark for each Phase, in order."""
+    if status.state in (State.ABORTING, State.ABORTED):
+        return [(phase, *_undone_mark(status, phase)) for phase in Phase]
+    done = _DONE_PHASES[status.state]
+    here = GLYPHS[status.attention]
+    if status.attention is Attention.QUEUED and status.state in GATE_AHEAD:
+        here = ("·", Role.MUTED)
+    return [(phase, *_mark(rank, done, here)) for rank, phase in enumerate(Phase)]
+
+
+def _mark(rank: int, done: int, here: tuple[str, Role]) -> tuple[str, Role]:
+    if rank < done:
+        return "✔", Role.GOOD
+    return here if rank == done else ("·", Role.MUTED)
+
+
+def _undone_mark(status: Status, phase: Phase) -> tuple[str, Role]:
+    reached = {s.status for s in status.steps if s.phase == phase} - {StepStatus.PENDING}
+    if not reached:
+        return "·", Role.MUTED
+    if reached == {StepStatus.UNDONE}:
+        return "◌", Role.MUTED
+    return GLYPHS[status.attention]
+
+
+def share_of(status: Status) -> float | None:
+    """How much of the backfill is done, while there is one and its size is known."""
+    if status.state is not State.BACKFILLING or not status.backfills:
+        return None
+    totals = [b.rows_total for b in status.backfills]
+    known = [total for total in totals if total is not None]
+    if len(known) < len(totals):
+        return None
+    return fraction(sum(b.rows_done for b in status.backfills), sum(known))
+
+
+def throttle_of(status: Status) -> str:
+    """Why the backfill waits, or nothing."""
+    return "; ".join(b.throttle for b in status.backfills if b.throttle)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns a width has room for."""
+
+    change: int
+    phases: bool
+    numbers: bool
+
+
+def columns(width: int) -> Columns:
+    """Below 80 cells rate and ETA go, below 50 the phases."""
+    if width < 40:
+        return Columns(max(width - 12, 8), False, False)
+    if width < 79:
+        return Columns(18, width >= 50, False)
+    return Columns(min(22 + max(width - 80, 0) // 4, 40), True, True)
+
+
+def heading(width: int) -> Line:
+    """The names of the columns."""
+    shape = columns(width)
+    text = f"   {'STATE':<9}{pad('CHANGE', shape.change)} "
+    if shape.phases:
+        text += f"{'PHASES':<12}"
+    numbers = f"{'RATE':>9}{'ETA':>7}" if shape.numbers else ""
+    room = width - len(text) - len(numbers)
+    return line(width, (text + pad("PROGRESS / WHY", room) + numbers, Role.MUTED))
+
+
+def row(status: Status, width: int, live: bool = True) -> Line:
+    """One change: STATE as glyph and word, CHANGE, PHASES, then progress or the reason why it does not move."""
+    shape = columns(width)
+    mark, role = glyph(status, live)
+    spans: list[Span] = [(f" {mark} ", role), (pad(status.attention.value, 9), role)]
+    spans.append((pad(elided(status.change, shape.change), shape.change) + " ", Role.PLAIN))
+    if shape.phases:
+        spans += [(f"{p.value[0].upper()}{m} ", r) for p, m, r in phase_marks(status)]
+    room = width - sum(len(pad(text, len(text))) for text, _ in spans)
+    return line(width, *spans, *_progress(status, room, shape.numbers, live))
+
+
+def elided(change: str, width: int) -> str:
+    """An id that is too long loses its middle, since ids tend to differ at their ends."""
+    if len(change) <= width or width < 8:
+        return change
+    tail = (width - 2) // 3
+    return f"{change[: width - 2 - tail]}..{change[-tail:]}"
+
+
+def _progress(status: Status, room: int, numbers: bool, live: bool) -> list[Span]:
+    moves = status.attention in (Attention.RUN, Attention.THROTTLE)
+    if status.state is not State.BACKFILLING or not status.backfills or not moves:
+        return _why(status)
+    tail = _numbers(status, live) if numbers else ""
+    if throttle_of(status) and room - len(tail) < WITH_REASON:
+        tail = tail[-7:]  # the reason says more than the rate
+    return [*_done(status, room - len(tail)), (tail, Role.PLAIN)]
+
+
+def _why(status: Status) -> list[Span]:
+    share = share_of(status)
+    lead = f"{percent_text(share)} " if share is not None else ""
+    bad = status.attention in (Attention.FAILED, Attention.BLOCKED)
+    return [(lead, Role.PLAIN), (status.why, Role.BAD if bad else Role.PLAIN)]
+
+
+def _done(status: Status, room: int) -> list[Span]:
+    share, reason = share_of(status), throttle_of(status)
+    if share is None:
+        rows = sum(b.rows_done for b in status.backfills)
+        return [(pad(f"{rows:,} rows  {reason}", room), Role.PLAIN)]
+    percent = f"{percent_text(share):>6}"
+    if reason and room < WITH_REASON:
+        return [(percent.strip() + " ", Role.PLAIN), (pad(reason, room - 6), Role.WARN)]
+    meter = bar(share, 16 if room >= 44 and not reason else 8)
+    rest = pad(f"  {reason}", room - len(meter) - len(percent))
+    return [(meter, Role.MOVE), (percent, Role.PLAIN), (rest, Role.WARN)]
+
+
+def _numbers(status: Status, live: bool) -> str:
+    if not live:
+        return f"{'-':>9}{'-':>7}"
+    rates = [b.rows_per_second for b in status.backfills if b.rows_per_second is not None]
+    etas = [b.eta_seconds for b in status.backfills if b.eta_seconds is not None]
+    rate, eta = sum(rates) if rates else None, max(etas, default=None)
+    return f"{pad(rate_text(rate), 9, right=True)}{pad(eta_text(eta), 7, right=True)}"
+
+
+def fleet_lines(world: World, width: int, wanted: str = "") -> list[Line]:
+    """All rows of the Fleet; when there is none, what to do about it."""
+    shown = ordered(world.statuses, wanted)
+    if shown:
+        return [row(status, width, world.live) for status in shown]
+    if world.age is None:
+        text = "Reading the registry."
+    elif wanted:
+        text = f"No change matches the filter: {wanted}"
+    else:
+        text = "No change is known yet. Submit one with: orch submit FILE"
+    return [line(width, (f"   {text}", Role.MUTED))]
+
+
+def connection(world: World) -> Span:
+    """LIVE or STALE, with the age of what is shown."""
+    if world.age is None:
+        return ("NO DATA YET", Role.WARN)
+    word = "LIVE" if world.live else "STALE"
+    return f"{word} {age_text(world.age)}", Role.GOOD if world.live else Role.BAD
+
+
+def header_line(world: World, width: int) -> Line:
+    """Where this screen is connected, as whom, how fresh it is, and the UTC clock, in words as far as there is room."""
+    clock = f"{world.now:%H:%M:%SZ} "
+    state = connection(world)
+    for before, after in _places(world):
+        if len(before) + len(state[0]) + len(after) + len(clock) + 2 <= width:
+            break
+    else:
+        before, after = " ", ""
+    used = len(before) + len(state[0]) + len(after)
+    gap = pad(clock, width - used, right=True) if width - used > len(clock) else ""
+    return line(width, (before, Role.TITLE), state, (after, Role.PLAIN), (gap, Role.MUTED))
+
+
+def _places(world: World) -> list[tuple[str, str]]:
+    known = world.identity
+    if known is None:
+        return [(" orch  not connected yet  ", "")]
+    name, host, user = pad(known.database, 40).strip(), known.host, known.user
+    server, where = server_text(known.server_version), f"{name}@{host}"
+    return [
+        (f" orch  database {name}  host {host}  PostgreSQL {server}  ", f"  user {user}"),
+        (f" orch  {where}  PostgreSQL {server}  ", f"  user {user}"),
+        (f" orch  {where}  pg{server}  ", f"  {user}"),
+        (f" orch  {where}  ", f"  {user}"),
+        (f" {where}  ", ""),
+        (f" {name}  ", ""),
+    ]
+
+
+def summary_line(world: World, width: int, wanted: str = "") -> Line:
+    """How many changes there are, and how many of each kind of attention."""
+    count = Counter(status.attention for status in world.statuses)
+    help_needed = count[Attention.FAILED] + count[Attention.BLOCKED]
+    total = len(world.statuses)
+    spans: list[Span] = [(f" {total} change{'' if total == 1 else 's'}", Role.PLAIN)]
+    if world.busy:
+        spans.append((f"  working: {world.busy}", Role.MOVE))
+    if wanted:
+        spans.append((f"  filter: {wanted}", Role.WARN))
+    if help_needed:
+        needs = "needs" if help_needed == 1 else "need"
+        spans.append((f"  ✖ {help_needed} {needs} help", Role.BAD))
+    for attention, word in _COUNTED.items():
+        if count[attention]:
+            mark, role = GLYPHS[attention]
+            spans.append((f"  {mark} {count[attention]} {word}", role))
+    return line(width, *spans)
+
+
+def banner_lines(world: World, width: int) -> list[Line]:
+    """What is wrong with the connection and what is shown meanwhile; empty while all is well."""
+    if world.live or (world.age is None and not world.trouble):
+        return []
+    age = "never connected" if world.age is None else age_text(world.age)
+    trouble = world.trouble or "the server does not answer"
+    shown = "Shown data is that old" if world.age is not None else "Nothing is shown"
+    rest = f"   {shown}; workers run on, actions are disabled, retrying by itself."
+    lines = [line(width, (f" ✖ DISCONNECTED {age}  {trouble}", Role.BAD))]
+    if world.next_step:
+        lines.append(line(width, (f"   next: {world.next_step}", Role.PLAIN)))
+    return [*lines, line(width, (rest, Role.MUTED))]
