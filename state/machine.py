@@ -88,7 +88,8 @@ def _standing(kinds: Iterable[Event], states: Iterable[State], sentence: str) ->
 
 _LIVE = tuple(state for state in State if state not in TERMINAL)
 _STANDS: dict[tuple[State | None, Event], Edge] = {
-    **_standing((E.STEP_STARTED, E.STEP_DONE, E.STEP_FAILED, E.STEP_UNDONE), WORKING, "a step moved"),
+    **_standing((E.STEP_UNDONE,), WORKING, "a step was taken back"),
+    **_standing((E.STEP_STARTED, E.STEP_DONE, E.STEP_FAILED), _LIVE, "a step moved, or was repaired at a gate"),
     **_standing((E.STEP_LOST,), _LIVE, "a step recorded as done was found absent"),
     **_standing((E.LEASE_ACQUIRED, E.LEASE_RELEASED), State, "the right to run changed hands"),
     **_standing((E.APPROVED, E.REJECTED, E.REQUESTED, E.BREAK_GLASS), GATE_AHEAD, "a person spoke at the gate"),

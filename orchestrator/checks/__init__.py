@@ -1,1 +1,1 @@
-"""One file per verification Check."""
+"""One file per verification Check: a question, its SQL, and a judge."""

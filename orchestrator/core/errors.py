@@ -27,6 +27,10 @@ class Invalid(OrchError):
     exit_code = 2
 
 
+class Unreachable(Invalid):
+    """Nobody answers at a target's URL, or it does not let us in."""
+
+
 class PlanRefused(Invalid):
     """The change cannot be planned safely against this catalog. Names the reason and the way around."""
 

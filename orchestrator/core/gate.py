@@ -46,7 +46,9 @@ class GateStatus:
 
 @dataclass(frozen=True, slots=True)
 class GateFacts:
-    """All that the judgement rests on. ``since`` is when soak began to run; ``approvals`` are this gate's, unfiltered."""
+    """All that the judgement rests on. ``since`` is when soak began to run; ``approvals`` are those that stand (not
+    expired, void or vetoed); ``rejection`` is the last word against, ``void`` how many approvals no longer count.
+    """
 
     gate: GateName
     policy: GatePolicy
@@ -55,6 +57,8 @@ class GateFacts:
     evidence: Evidence | None
     checks_expected: bool
     approvals: Sequence[Approval]
+    rejection: Approval | None
+    void: int
     requester: str
     since: datetime | None
     hold: Hold | None
@@ -80,41 +84,28 @@ def _checks(facts: GateFacts) -> tuple[Requirement, ...]:
     return tuple(Requirement("check", f.name, f.verdict, f.detail) for f in evidence.findings)
 
 
-def counted(facts: GateFacts) -> tuple[Approval, ...]:
-    """Approvals that count: bound to today's digests, unexpired, not vetoed, distinct, not the requester's among two."""
-    vetoed = max((a.id for a in _current(facts) if a.decision == "reject"), default=0)
-    people: dict[str, Approval] = {}
-    for approval in _current(facts):
-        if approval.decision != "approve" or approval.id <= vetoed or approval.expires_at <= facts.now:
-            continue
-        if facts.policy.approvals >= 2 and approval.approver == facts.requester:
-            continue
-        people.setdefault(approval.approver, approval)
+def _counted(facts: GateFacts) -> tuple[Approval, ...]:
+    """Distinct people; where two or more are asked for, the requester is not one of them."""
+    people = {a.approver: a for a in facts.approvals}
+    if facts.policy.approvals >= 2:
+        people.pop(facts.requester, None)
     return tuple(people.values())
-
-
-def _current(facts: GateFacts) -> tuple[Approval, ...]:
-    return tuple(
-        a
-        for a in facts.approvals
-        if a.plan_sha256 == facts.plan_sha256 and (a.decision == "reject" or a.evidence_sha256 == facts.evidence_sha256)
-    )
 
 
 def _approvals(facts: GateFacts) -> tuple[Requirement, ...]:
     asked = facts.policy.approvals
     if asked == 0:
         return ()
-    have = counted(facts)
+    have = _counted(facts)
     names = ", ".join(f"{a.approver}{' (self-approved)' if a.approver == facts.requester else ''}" for a in have)
-    verdict = Verdict.PASS if len(have) >= asked else Verdict.UNKNOWN
     detail = f"{len(have)} of {asked} approvals" + (f": {names}" if names else "")
-    rejects = [a for a in _current(facts) if a.decision == "reject"]
-    if verdict is not Verdict.PASS and rejects:
-        detail += f"; rejected by {rejects[-1].approver}: {rejects[-1].reason}"
-    elif verdict is not Verdict.PASS and len(facts.approvals) > len(_current(facts)):
+    if len(have) >= asked:
+        return (Requirement("approval", "approvals", Verdict.PASS, detail),)
+    if facts.rejection is not None:
+        detail += f"; rejected by {facts.rejection.approver}: {facts.rejection.reason}"
+    elif facts.void:
         detail += "; an earlier approval is void, since plan or findings changed"
-    return (Requirement("approval", "approvals", verdict, detail),)
+    return (Requirement("approval", "approvals", Verdict.UNKNOWN, detail),)
 
 
 def _soak(facts: GateFacts) -> tuple[Requirement, ...]:

@@ -6,12 +6,13 @@ recomputed once expand has begun.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from orchestrator.core.catalog import Catalog, Question
 from orchestrator.core.errors import PlanRefused
+from orchestrator.core.ports import Reader
 from orchestrator.core.step import (
     AddColumn,
     AddConstraint,
@@ -25,6 +26,7 @@ from orchestrator.core.step import (
     SwitchReads,
     Sync,
 )
+from state.model import Finding, GateName
 
 PhaseName = Literal["expand", "backfill", "switch_reads", "contract", "purge"]
 PHASES: tuple[PhaseName, ...] = ("expand", "backfill", "switch_reads", "contract", "purge")
@@ -126,6 +128,16 @@ class Operation(Protocol):
 
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """The Steps, or PlanRefused with the reason and the way around."""
+
+
+class Check(Protocol):
+    """A question with a judge. Each lives in one file of ``orchestrator/checks``."""
+
+    name: str
+    gates: frozenset[GateName]
+
+    def findings(self, plan: Plan, gate: GateName, reader: Reader) -> Iterator[Finding]:
+        """What it sees. Raises TargetError only when the connection is lost."""
 
 
 @dataclass(frozen=True, slots=True)

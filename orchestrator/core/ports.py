@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from orchestrator.core.catalog import Catalog, Question
+from orchestrator.core.catalog import Catalog, Dependent, Question, TableName
 from orchestrator.core.step import Backfill, Step
 
 
@@ -96,6 +96,12 @@ class Reader(Protocol):
     def rows(self, query: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query. Raises TargetError."""
 
+    def observe(self, step: Step, step_id: str) -> Observation:
+        """What the catalog shows of the Step."""
+
+    def dependents(self, table: TableName) -> tuple[Dependent, ...]:
+        """What names the table or one of its columns."""
+
 
 class Session(Reader, Protocol):
     """One connection to the target, named by change, fence and ordinal."""
@@ -108,9 +114,6 @@ class Session(Reader, Protocol):
 
     def repair(self, step: Step, mark: Mark) -> None:
         """Remove a partial effect (an invalid index), so that the Step can be applied again."""
-
-    def observe(self, step: Step, step_id: str) -> Observation:
-        """What the catalog shows of the Step."""
 
     def begin_backfill(self, step: Backfill, mark: Mark) -> Cursor:
         """Prepare statistics and the cursor; where an earlier attempt stood, if there was one."""

@@ -1,1 +1,1 @@
-"""Effects: runs steps, backfills and checks, and holds the lease."""
+"""Effects: takes the lease, sends Steps, fills rows, runs Checks. No SQL of its own and no policy."""

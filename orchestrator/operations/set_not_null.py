@@ -78,7 +78,10 @@ class SetNotNull(OperationModel):
 
 
 def filled(fill: Fill, table: Table, settings: Settings, *, proof: str | None) -> Iterator[PlannedStep]:
-    """Trigger, backfill and, with ``proof``, NOT NULL; the trigger goes at contract."""
+    """Trigger, backfill and, with ``proof``, NOT NULL; the trigger goes at contract.
+
+    A fill that reads the row may raise or yield NULL, so its CHECK waits until the old version is retired (F16).
+    """
     where = f"{table.name}.{fill.column}"
     yield PlannedStep("expand", InstallSync(fill), f"fill {where} where a writer leaves it NULL")
     step = Backfill(
@@ -93,7 +96,7 @@ def filled(fill: Fill, table: Table, settings: Settings, *, proof: str | None) -
     )
     yield PlannedStep("backfill", step, f"fill {where} of the rows that are there")
     if proof is not None:
-        yield from not_null(table, fill.column, proof, "backfill", "contract")
+        yield from not_null(table, fill.column, proof, "contract" if fill.value.arguments else "backfill", "contract")
     yield PlannedStep("contract", RemoveSync(fill), f"stop filling {where}")
 
 

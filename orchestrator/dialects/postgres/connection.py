@@ -12,7 +12,7 @@ import hashlib
 import psycopg
 from psycopg import sql
 
-from orchestrator.core.errors import Invalid
+from orchestrator.core.errors import Invalid, Unreachable
 from orchestrator.dialects.postgres.errors import translate
 
 LOCK_TIMEOUT = "100ms"
@@ -43,7 +43,7 @@ def connect(url: str, name: str) -> psycopg.Connection:
     try:
         connection = psycopg.connect(url, autocommit=True, application_name=name, connect_timeout=10)
     except psycopg.OperationalError as error:
-        raise Invalid(
+        raise Unreachable(
             f"the target is unreachable: {str(error).splitlines()[0]}", "check the URL and the server, then orch doctor"
         ) from None
     except psycopg.Error as error:

@@ -125,7 +125,10 @@ def _remove(step: RemoveSync) -> Rendered:
 def _relax(step: RelaxNotNull) -> Rendered:
     column = name(step.column)
     undo = (
-        (_not_null_check(step.table, step.proof, step.column),),
+        (
+            _alter(step.table, "DROP CONSTRAINT IF EXISTS {k}", k=name(step.proof)),
+            _not_null_check(step.table, step.proof, step.column),
+        ),
         (_validate_statement(step.table, step.proof),),
         _set_not_null_statements(step.table, step.column, step.proof),
     )

@@ -208,6 +208,14 @@ def _volatile(connection: psycopg.Connection, default: str) -> bool:
     return volatility(connection, parser.expression(default)) == "v"
 
 
+def dependents(connection: psycopg.Connection, name: TableName) -> tuple[Dependent, ...]:
+    """What names a table or one of its columns now."""
+    row = connection.execute("SELECT pg_catalog.to_regclass(%s)::oid", (quoted_name(name),)).fetchone()
+    if row is None or row[0] is None:
+        return ()
+    return tuple(Dependent(*found) for found in connection.execute(DEPENDENTS, {"oid": row[0]}).fetchall())
+
+
 def columns_now(connection: psycopg.Connection, name: TableName) -> dict[str, tuple[str, bool, str | None]]:
     """Column → (type, NOT NULL, default) of a table as it is now; empty when there is none."""
     query = fill("SELECT pg_catalog.to_regclass({t})::oid", t=literal(quoted_name(name)))

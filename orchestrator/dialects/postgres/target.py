@@ -14,14 +14,14 @@ from typing import Any
 import psycopg
 from psycopg.sql import Composed
 
-from orchestrator.core.catalog import Catalog, Question
+from orchestrator.core.catalog import Catalog, Dependent, Question, TableName
 from orchestrator.core.errors import Indeterminate, Invalid
 from orchestrator.core.ports import Cursor, Fenced, LockNotGranted, Mark, Observation, Sql, TargetError
 from orchestrator.core.step import Backfill, CreateIndex, Step
 from orchestrator.dialects.postgres import backfill, bootstrap, connection, render
 from orchestrator.dialects.postgres.errors import translated
 from orchestrator.dialects.postgres.observe import observe
-from orchestrator.dialects.postgres.snapshot import snapshot
+from orchestrator.dialects.postgres.snapshot import dependents, snapshot
 from orchestrator.dialects.postgres.text import fill, joined, literal, raw
 
 _OURS = """
@@ -75,6 +75,11 @@ class PostgresSession:
         """What the catalog shows of the Step."""
         with translated():
             return observe(self._link, step, step_id)
+
+    def dependents(self, table: TableName) -> tuple[Dependent, ...]:
+        """What names the table or one of its columns."""
+        with translated():
+            return dependents(self._link, table)
 
     def _patience(self, rendered: render.Rendered) -> None:
         """Steps whose lock blocks no application wait as long as it takes; a lock_timeout would leave an invalid index."""

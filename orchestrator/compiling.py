@@ -1,0 +1,165 @@
+"""From a change file to a stored Plan: parse, snapshot, compose, digest; and the Plan as people see it.
+
+Why it exists: plan, submit and the expand gate must compile the same way, or what was approved would not be what is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.core.errors import Stale
+from orchestrator.core.plan import Plan, compose, plan_json
+from orchestrator.core.view import PlanView, StepView
+from orchestrator.plugins import discover
+from state.digest import plan_sha256
+from state.model import ChangeRow
+from state.store import NewChange, NewStep
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from orchestrator.change import ChangeFile
+    from orchestrator.config import Config
+    from orchestrator.core.ports import Target
+
+Targets = Callable[[str | None], "Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A change file with its Plan and digest."""
+
+    file: ChangeFile
+    plan: Plan
+    json: dict[str, Any]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A change file as parsed, before any database is asked."""
+
+    change: str
+    definition: dict[str, Any]
+
+
+def _parse(source: str, path: str) -> ChangeFile:
+    from orchestrator.change import parse
+
+    return parse(source, path, discover("orchestrator.operations"))
+
+
+def known(source: str, path: str, config: Config) -> Known:
+    """Parse only. Raises Invalid."""
+    file = _parse(source, path)
+    return Known(file.change, file.definition())
+
+
+def is_stored(connection: Connection, found: Known) -> bool:
+    """Whether this very change was submitted before; submitting it again needs no target."""
+    from state import queries
+    from state.errors import UnknownChange
+
+    try:
+        return queries.change(connection, found.change).definition == found.definition
+    except UnknownChange:
+        return False
+
+
+def compiled(source: str, path: str, config: Config, targets: Targets) -> Compiled:
+    """Compile a change file against its target. Raises Invalid, PlanRefused, Unreachable."""
+    file = _parse(source, path)
+    chosen = config.target(file.target)
+    return _compile(file, chosen.name, targets(chosen.name))
+
+
+def _compile(file: ChangeFile, name: str, target: Target) -> Compiled:
+    operations = file.operations
+    catalog = target.snapshot(
+        [table for operation in operations for table in operation.tables()],
+        [question for operation in operations for question in operation.questions()],
+        [type_ for operation in operations for type_ in operation.types()],
+    )
+    plan = compose(operations, catalog, file.settings(), target=name, verify=file.queries(), gates=file.policies())
+    data = plan_json(plan)
+    data["checks"] = _gates_with_checks(plan)
+    return Compiled(file, plan, data, plan_sha256(data))
+
+
+def _gates_with_checks(plan: Plan) -> list[str]:
+    """Gates that ask for Checks: stored, so that a status needs neither Plan nor Checks."""
+    from orchestrator.engine.verify import expected
+    from state.model import GateName
+
+    checks = discover("orchestrator.checks").values()
+    return [gate.value for gate in GateName if expected(checks, plan, gate)]
+
+
+def records(found: Compiled, source: str) -> tuple[NewChange, list[NewStep]]:
+    """What the Registry stores."""
+    from orchestrator.engine.run import step_id
+
+    plan = found.plan
+    change = NewChange(
+        id=plan.change_id,
+        title=found.file.title or plan.change_id,
+        target=plan.target,
+        source=source,
+        definition=found.file.definition(),
+        plan=found.json,
+        plan_sha256=found.sha256,
+        approvals_needed={gate: policy.approvals for gate, policy in plan.gates.items()},
+    )
+    steps = [
+        NewStep(
+            planned.ordinal,
+            step_id(found.sha256, plan.change_id, planned.ordinal),
+            planned.phase,
+            planned.step.kind,
+            planned.description,
+            stored["step"],
+        )
+        for planned, stored in zip(plan.steps, found.json["steps"], strict=True)
+    ]
+    return change, steps
+
+
+def still_fits(row: ChangeRow, config: Config, targets: Targets) -> None:
+    """Refuse to expand when the same file would now compile to another Plan. Raises Stale, PlanRefused."""
+    file = _parse(row.source, row.id)
+    again = _compile(file, row.target, targets(row.target))
+    if again.sha256 != row.plan_sha256:
+        raise Stale(
+            f"the schema of {row.target} has changed since {row.id} was planned: the plan no longer fits",
+            "orch plan FILE to see the new plan, then orch submit FILE to replace it (approvals are asked for again)",
+        )
+
+
+def view(plan: Plan, sha256: str, target: Target, phase: str | None = None) -> PlanView:
+    """The Plan (or one phase of it) with exact SQL, locks and undo."""
+    return PlanView(
+        change=plan.change_id,
+        target=plan.target,
+        plan_sha256=sha256,
+        steps=tuple(_step(planned, target) for planned in plan.steps if phase in (None, planned.phase)),
+        notes=plan.notes,
+        parks=plan.parks,
+    )
+
+
+def _step(planned: Any, target: Target) -> StepView:
+    shown = target.sql(planned.step)
+    return StepView(
+        ordinal=planned.ordinal,
+        phase=planned.phase,
+        kind=planned.step.kind,
+        description=planned.description,
+        sql=tuple(statement for message in shown.messages for statement in message),
+        lock=shown.lock,
+        rewrites=shown.rewrites,
+        scans=shown.scans,
+        undo=tuple(statement for message in shown.undo for statement in message),
+        undo_note=shown.undo_note,
+    )

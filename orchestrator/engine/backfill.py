@@ -1,0 +1,134 @@
+"""The backfill loop: batch after batch, then mop up until nothing is left, watching lease and hold between them.
+
+Why it exists: it is the longest a Change touches production, so it stops within one batch when asked, says how fast it goes
+and until when, and never retries a batch that might have succeeded (the cursor is read again instead).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from orchestrator.core.plan import PlannedStep
+from orchestrator.core.ports import Cursor, LockNotGranted, Mark, Session
+from orchestrator.core.progress import Progress
+from orchestrator.core.step import Backfill
+from orchestrator.engine.run import Run, jittered
+from state.model import BackfillRow
+
+REPORT_EVERY = 0.5
+"""Seconds between reports to the Registry and the listener."""
+WINDOW = 10.0
+"""Seconds over which the rate is averaged."""
+LOCK_TRIES = 50
+"""Tries of one batch against row locks of the application before the step is given back."""
+
+
+@dataclass
+class Meter:
+    """Recent rate and ETA. Rows per second over the last WINDOW seconds."""
+
+    total: int | None
+    _seen: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def note(self, now: float, rows: int) -> None:
+        """Rows finished up to ``now``."""
+        self._seen.append((now, rows))
+        while len(self._seen) > 2 and now - self._seen[0][0] > WINDOW:
+            self._seen.popleft()
+
+    @property
+    def rate(self) -> float | None:
+        """Rows per second, None before there are two readings."""
+        (first, before), (last, after) = self._seen[0], self._seen[-1]
+        return (after - before) / (last - first) if last > first else None
+
+    def eta(self, rows: int) -> float | None:
+        """Seconds left at the recent rate; None when unknown."""
+        if self.total is None or not self.rate:
+            return None
+        return max(0.0, self.total - rows) / self.rate
+
+
+def fill(run: Run, session: Session, planned: PlannedStep, step: Backfill) -> None:
+    """Fill every row. Resumes at the stored cursor. Raises TargetError, LeaseLost, Waiting (held)."""
+    mark = run.mark(planned)
+    cursor = session.begin_backfill(step, mark)
+    meter = Meter(session.estimate(step))
+    reporter = _Reporter(run, planned, step, meter)
+    while not cursor.done:
+        cursor = _batch(run, session, step, mark, cursor, reporter)
+    while not cursor.ended:
+        cursor = _mopped(run, session, step, mark, cursor, reporter)
+    session.end_backfill(step, mark, cursor)
+    reporter.report(cursor, force=True)
+
+
+class _Reporter:
+    """Writes progress to the Registry and the listener, at most every REPORT_EVERY seconds."""
+
+    def __init__(self, run: Run, planned: PlannedStep, step: Backfill, meter: Meter) -> None:
+        self._run, self._planned, self._step, self._meter = run, planned, step, meter
+        self._last = 0.0
+
+    def report(self, cursor: Cursor, *, throttle: str | None = None, force: bool = False) -> None:
+        """Say where it stands, and why it waits."""
+        now = time.monotonic()
+        self._meter.note(now, cursor.rows)
+        if not force and now - self._last < REPORT_EVERY:
+            return
+        self._last = now
+        row = BackfillRow(
+            change_id=self._run.change.id,
+            ordinal=self._planned.ordinal,
+            table=str(self._step.table),
+            rows_done=cursor.rows,
+            rows_total=self._meter.total,
+            rows_per_second=self._meter.rate,
+            eta_seconds=self._meter.eta(cursor.rows),
+            throttle=throttle,
+            updated_at=datetime.now(UTC),
+        )
+        self._run.registry.progress(row, self._run.lease.fence)
+        self._run.listen(
+            Progress(
+                row.change_id,
+                row.ordinal,
+                "backfill",
+                self._planned.description,
+                row.rows_done,
+                row.rows_total,
+                row.rows_per_second,
+                row.eta_seconds,
+                throttle,
+            )
+        )
+
+
+def _batch(run: Run, session: Session, step: Backfill, mark: Mark, cursor: Cursor, reporter: _Reporter) -> Cursor:
+    return _patiently(run, lambda: session.batch(step, mark, cursor), cursor, reporter)
+
+
+def _mopped(run: Run, session: Session, step: Backfill, mark: Mark, cursor: Cursor, reporter: _Reporter) -> Cursor:
+    return _patiently(run, lambda: session.mop_up(step, mark, cursor), cursor, reporter)
+
+
+def _patiently(run: Run, once: Callable[[], Cursor], cursor: Cursor, reporter: _Reporter) -> Cursor:
+    """One batch; row locks of the application are waited out in short, visible pauses."""
+    for attempt in range(LOCK_TRIES):
+        run.lease.check()
+        run.stop_if_held()
+        try:
+            done = once()
+        except LockNotGranted as error:
+            if attempt == LOCK_TRIES - 1:
+                raise
+            reporter.report(cursor, throttle=f"waits for row locks of the application: {error}")
+            time.sleep(jittered(0.1))
+        else:
+            reporter.report(done)
+            return done
+    raise AssertionError("the last try returns or raises")

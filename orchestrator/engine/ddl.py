@@ -1,0 +1,147 @@
+"""Intent, execute, observe, outcome: the protocol around every Step (design §5, items 3 to 6).
+
+Why it exists: a process may die between any two statements. Before a Step is sent, the Registry knows the intent; after it,
+the catalog is asked on a fresh connection what is true, and only that is recorded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from orchestrator.core.errors import Indeterminate, LeaseLost, OrchError, Unreachable, Waiting
+from orchestrator.core.plan import PlannedStep
+from orchestrator.core.ports import (
+    ConnectionLost,
+    Fenced,
+    LockNotGranted,
+    Observation,
+    Seen,
+    Session,
+    TargetError,
+    ValueRefused,
+)
+from orchestrator.core.step import Backfill
+from orchestrator.engine import backfill
+from orchestrator.engine.run import Run, jittered
+
+TRIES = 20
+BUDGET = 300.0
+"""Seconds in which a lock must be had, over all tries (design §4)."""
+
+
+class StepRefused(OrchError):
+    """The target refused a Step for good; what was seen is in the message."""
+
+    exit_code = 4
+
+
+def execute(run: Run, planned: PlannedStep) -> None:
+    """Bring one Step about, whatever an earlier attempt left. Raises OrchError."""
+    if (seen := observed(run, planned)).seen is Seen.FOREIGN:
+        raise _indeterminate(run, planned, seen)
+    run.registry.step_started(run.change.id, planned.ordinal, run.lease.fence)
+    run.tell("step.started", planned.description, planned.ordinal)
+    if seen.seen is not Seen.DONE:
+        _insist(run, planned, seen)
+    run.registry.step_done(run.change.id, planned.ordinal, run.lease.fence)
+    run.tell("step.done", planned.description, planned.ordinal)
+
+
+def undo(run: Run, planned: PlannedStep) -> None:
+    """Take one Step back. Raises OrchError."""
+    run.tell("step.started", f"undo: {planned.description}", planned.ordinal)
+    if observed(run, planned).seen is not Seen.ABSENT:
+        _retrying(run, planned, _undo_once)
+    run.registry.step_undone(run.change.id, planned.ordinal, run.lease.fence)
+    run.tell("step.done", f"undone: {planned.description}", planned.ordinal)
+
+
+def observed(run: Run, planned: PlannedStep) -> Observation:
+    """What the catalog shows of the Step now, on a fresh connection."""
+    mark = run.mark(planned)
+    with run.target.session(run.change.id, run.lease.fence, planned.ordinal) as session:
+        return session.observe(planned.step, mark.step_id)
+
+
+def _insist(run: Run, planned: PlannedStep, seen: Observation) -> None:
+    """Send the Step until the catalog shows it done."""
+    for _ in range(3):
+        repair = seen.seen is Seen.PARTIAL
+        _retrying(run, planned, _repair_and_apply if repair else _apply_once)
+        seen = observed(run, planned)
+        if seen.seen is Seen.DONE:
+            return
+        if seen.seen is Seen.FOREIGN:
+            break
+    raise _indeterminate(run, planned, seen)
+
+
+def _retrying(run: Run, planned: PlannedStep, once: Callable[[Run, Session, PlannedStep], None]) -> None:
+    """Try within a budget, visibly; a lost connection is observed by the caller, and tried again here."""
+    deadline = time.monotonic() + BUDGET
+    for attempt in range(1, TRIES + 1):
+        run.lease.check()
+        try:
+            with (
+                run.target.session(run.change.id, run.lease.fence, planned.ordinal) as session,
+                run.lease.guarding(session),
+            ):
+                once(run, session, planned)
+            return
+        except (LockNotGranted, ConnectionLost, Unreachable) as error:
+            _failed(run, planned, str(error))
+            if attempt == TRIES or time.monotonic() > deadline:
+                raise Waiting(
+                    f"step {planned.ordinal} ({planned.description}) got no lock in {attempt} tries: {error}",
+                    f"see who holds the lock (pg_blocking_pids), then orch advance {run.change.id}",
+                ) from error
+            run.tell("step.retry", f"try {attempt} of {TRIES}: {error}", planned.ordinal)
+            time.sleep(jittered(min(0.2 * attempt, 3.0)))
+        except Fenced as error:
+            raise LeaseLost(str(error), f"orch status {run.change.id}") from error
+        except TargetError as error:
+            run.lease.check()
+            _failed(run, planned, str(error))
+            raise _refused(run, planned, error) from error
+
+
+def _apply_once(run: Run, session: Session, planned: PlannedStep) -> None:
+    if isinstance(planned.step, Backfill):
+        backfill.fill(run, session, planned, planned.step)
+    else:
+        session.apply(planned.step, run.mark(planned))
+
+
+def _repair_and_apply(run: Run, session: Session, planned: PlannedStep) -> None:
+    session.repair(planned.step, run.mark(planned))
+    _apply_once(run, session, planned)
+
+
+def _undo_once(run: Run, session: Session, planned: PlannedStep) -> None:
+    session.undo(planned.step, run.mark(planned))
+
+
+def _failed(run: Run, planned: PlannedStep, error: str) -> None:
+    run.registry.step_failed(run.change.id, planned.ordinal, run.lease.fence, error)
+
+
+def _refused(run: Run, planned: PlannedStep, error: TargetError) -> OrchError:
+    message = f"step {planned.ordinal} ({planned.description}) was refused: {error} [{error.sqlstate}]"
+    if isinstance(error, ValueRefused):
+        return StepRefused(
+            message, f"repair the rows, then orch advance {run.change.id}; or orch abort {run.change.id}"
+        )
+    if error.sqlstate == "42501":
+        return StepRefused(message, "grant the login ownership of the table (orch doctor says what is missing)")
+    if error.sqlstate == "53100":
+        return StepRefused(message, f"free disk space on the server, then orch advance {run.change.id}")
+    return StepRefused(message, f"repair the cause, then orch advance {run.change.id}; or orch abort {run.change.id}")
+
+
+def _indeterminate(run: Run, planned: PlannedStep, seen: Observation) -> Indeterminate:
+    return Indeterminate(
+        f"step {planned.ordinal} ({planned.description}) is {seen.seen.value}: {seen.detail}",
+        f"look at the object; rename or drop what is not orch's and orch advance {run.change.id},"
+        f" or restore what orch expects, or orch abort {run.change.id}",
+    )

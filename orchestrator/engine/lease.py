@@ -1,0 +1,108 @@
+"""Holding the Lease while work runs, and stopping the moment it is lost.
+
+Why it exists: a worker that was frozen or cut off must not write. The Lease is renewed from its own thread and connection;
+when that fails, or the monotonic clock passes what was granted, the running statement is cancelled and every further step
+refuses (design §5, item 1).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+from orchestrator.core.errors import LeaseLost
+from state.errors import RegistryError
+from state.store import Registry
+
+TTL = 30.0
+"""Seconds a lease lasts; renewed every third of it."""
+MARGIN = 5.0
+"""Seconds before the end of what was granted after which nothing more is begun."""
+
+
+class Cancellable(Protocol):
+    """What can be cancelled from another thread."""
+
+    def cancel(self) -> None:
+        """Cancel what runs."""
+
+
+def owner(client: str) -> str:
+    """Who we are, for people: client, host and process."""
+    return f"{client}@{socket.gethostname()}:{os.getpid()}"
+
+
+class Lease:
+    """The exclusive, expiring right to run one Change. ``fence`` is its token."""
+
+    def __init__(self, registry: Registry, change_id: str, fence: int, ttl: float) -> None:
+        self.fence = fence
+        self._registry = registry
+        self._change_id = change_id
+        self._ttl = ttl
+        self._granted_until = time.monotonic() + ttl
+        self._over = threading.Event()
+        self._lost = False
+        self._running: Cancellable | None = None
+        self._thread = threading.Thread(target=self._renew, name=f"lease {change_id}", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise LeaseLost unless the lease is surely still ours."""
+        if self._lost or time.monotonic() > self._granted_until - MARGIN:
+            raise LeaseLost(
+                f"the lease of {self._change_id} (fence {self.fence}) was lost; another worker may run it",
+                f"orch status {self._change_id}",
+            )
+
+    @contextmanager
+    def guarding(self, session: Cancellable) -> Iterator[None]:
+        """While inside, losing the lease cancels what ``session`` runs."""
+        self._running = session
+        try:
+            self.check()
+            yield
+        finally:
+            self._running = None
+
+    def close(self) -> None:
+        """Stop renewing."""
+        self._over.set()
+        self._thread.join(self._ttl)
+
+    def _renew(self) -> None:
+        while not self._over.wait(self._ttl / 3):
+            asked_at = time.monotonic()
+            with suppress(RegistryError):
+                if self._registry.renew(self._change_id, self.fence, self._ttl):
+                    self._granted_until = asked_at + self._ttl
+                    continue
+                self._lost = True
+            if self._lost or time.monotonic() > self._granted_until - MARGIN:
+                self._lost = True
+                self._cancel()
+                return
+
+    def _cancel(self) -> None:
+        running = self._running
+        if running is not None:
+            with suppress(Exception):  # a connection that cannot be cancelled is fenced out all the same
+                running.cancel()
+
+
+@contextmanager
+def held(registry: Registry, change_id: str, client: str, ttl: float = TTL) -> Iterator[Lease]:
+    """Take the lease, keep it while inside, give it back. Raises state.errors.Busy."""
+    fence = registry.acquire(change_id, owner(client), ttl)
+    lease = Lease(registry, change_id, fence, ttl)
+    try:
+        yield lease
+    finally:
+        lease.close()
+        with suppress(RegistryError):
+            registry.release(change_id, fence)

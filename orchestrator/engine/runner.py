@@ -1,0 +1,147 @@
+"""Runs a phase, undoes one, recovers: the order in which Steps are brought about.
+
+Why it exists: ``advance`` after any interruption must continue. So every run begins by shutting out older workers, then asks
+the catalog about every Step that the Registry believes running or done (a failover may have lost what was recorded), and
+only then goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from orchestrator.core.errors import Indeterminate, LeaseLost, OrchError
+from orchestrator.core.plan import Plan, PlannedStep, parse_plan
+from orchestrator.core.ports import ConnectionLost, Fenced, Seen, Target, TargetError
+from orchestrator.core.progress import Listener
+from orchestrator.core.step import ParkColumn, RemoveSync
+from orchestrator.engine import ddl
+from orchestrator.engine.lease import TTL, held
+from orchestrator.engine.run import Run
+from state import queries
+from state.errors import FenceLost
+from state.machine import Command, Shape, decide
+from state.model import Event, Phase, State, StepStatus
+from state.store import Registry
+
+PHASE_OF = {
+    State.EXPANDING: "expand",
+    State.BACKFILLING: "backfill",
+    State.SWITCHING: "switch_reads",
+    State.CONTRACTING: "contract",
+    State.PURGING: "purge",
+}
+"""The steps that each state with work in hand brings about."""
+UNDONE_BY = {
+    State.UNDOING: ("contract",),
+    State.UNSWITCHING: ("switch_reads",),
+    State.ABORTING: ("switch_reads", "backfill", "expand"),
+}
+"""The phases that each undoing state takes back."""
+
+
+@contextmanager
+def running(registry: Registry, target: Target, change_id: str, client: str, listen: Listener) -> Iterator[Run]:
+    """Hold the lease, shut out older workers on the target. Raises state.errors.Busy, LeaseLost, OrchError."""
+    with held(registry, change_id, client) as lease:
+        with registry.reading() as connection:
+            change = queries.change(connection, change_id)
+        run = Run(registry, target, change, parse_plan(change.plan), lease, listen)
+        try:
+            for ended in target.raise_fence(change_id, lease.fence, TTL / 2):
+                run.tell("waiting", f"ended an older session of ours: {ended}")
+            yield run
+        except (FenceLost, Fenced) as error:
+            raise LeaseLost(str(error), f"orch status {change_id}") from error
+        except ConnectionLost as error:
+            raise OrchError(f"the connection to the target was lost: {error}", f"orch advance {change_id}") from error
+        except TargetError as error:
+            raise OrchError(f"the target refused: {error} [{error.sqlstate}]", "orch doctor") from error
+
+
+def shape(plan: Plan) -> Shape:
+    """What the machine must know of a Plan."""
+    names = {planned.phase for planned in plan.steps}
+    return Shape(frozenset(phase for phase in Phase if phase.value in names), plan.parks)
+
+
+def work(run: Run) -> None:
+    """Finish the work in hand of the Change's state, then record that it is finished. Raises OrchError."""
+    state = run.change.state
+    if state in UNDONE_BY:
+        _take_back(run, UNDONE_BY[state])
+    elif state is State.CONTRACTING:
+        _contract(run)
+    else:
+        _bring_about(run, PHASE_OF[state])
+    finish(run)
+
+
+def start(run: Run) -> Event:
+    """Record that the gate ahead is passed; ``started`` or, for a phase without steps, ``passed``."""
+    event = decide(run.change.state, Command.ADVANCE, shape(run.plan))
+    run.change = run.registry.record(run.change.id, event, {}, fence=run.lease.fence)
+    run.tell("phase", run.change.state.value)
+    return event
+
+
+def finish(run: Run) -> None:
+    """Record that the work in hand is done."""
+    event = decide(run.change.state, Command.FINISH, shape(run.plan))
+    run.change = run.registry.record(run.change.id, event, {}, fence=run.lease.fence)
+    run.tell("phase", run.change.state.value)
+
+
+def _bring_about(run: Run, phase: str) -> None:
+    rows = run.rows()
+    for planned in run.plan.of(phase):
+        if rows[planned.ordinal].status is not StepStatus.DONE:
+            ddl.execute(run, planned)
+
+
+def _contract(run: Run) -> None:
+    """Contract, or leave everything as it was: a refused step takes the phase's earlier ones back."""
+    try:
+        _bring_about(run, "contract")
+    except ddl.StepRefused as refused:
+        _take_back(run, ("contract",))
+        run.change = run.registry.record(run.change.id, Event.CONTRACT_ABSENT, {}, fence=run.lease.fence)
+        run.tell("phase", f"{run.change.state.value}: contract was taken back")
+        raise refused
+
+
+def _take_back(run: Run, phases: tuple[str, ...]) -> None:
+    rows = run.rows()
+    for planned in reversed(run.plan.of(*phases)):
+        if rows[planned.ordinal].status in (StepStatus.DONE, StepStatus.RUNNING):
+            ddl.undo(run, planned)
+
+
+def confirm(run: Run) -> None:
+    """Observe every Step recorded done whose effect must be visible now; what is lost is brought about again.
+
+    A failover to a standby that lacked the last commits is noticed here, and repaired, never trusted. Raises Indeterminate
+    for what only a person can judge.
+    """
+    for planned in _standing(run):
+        seen = ddl.observed(run, planned)
+        if seen.seen is Seen.FOREIGN:
+            raise Indeterminate(
+                f"step {planned.ordinal} ({planned.description}) was done, and now: {seen.detail}",
+                f"restore what orch expects and orch advance {run.change.id}, or orch abort {run.change.id}",
+            )
+        if seen.seen is Seen.ABSENT:
+            run.registry.step_lost(run.change.id, planned.ordinal, run.lease.fence)
+            run.tell("waiting", "was done and is gone; it is brought about again", planned.ordinal)
+            ddl.execute(run, planned)
+
+
+def _standing(run: Run) -> tuple[PlannedStep, ...]:
+    """Done Steps that no later one has consumed: contract renames and drops what expand and backfill made."""
+    done = {ordinal for ordinal, row in run.rows().items() if row.status is StepStatus.DONE}
+    contracted = [p for p in run.plan.of("contract") if p.ordinal in done]
+    if any(p.ordinal in done for p in run.plan.of("purge")):
+        return ()
+    if contracted:
+        return tuple(p for p in contracted if isinstance(p.step, ParkColumn | RemoveSync))
+    return tuple(p for p in run.plan.of("expand", "backfill", "switch_reads") if p.ordinal in done)

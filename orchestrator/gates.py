@@ -1,0 +1,129 @@
+"""What stands at a Gate of a stored Change: its Checks, its evidence, and what going back would lose.
+
+Why it exists: approve, advance and verify ask the same questions about the same gate; they ask them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+
+from orchestrator.core.errors import Blocked, Stale
+from orchestrator.core.gate import EVIDENCE_MAX_AGE
+from orchestrator.core.plan import Check, Plan, parse_plan
+from orchestrator.core.ports import Target
+from orchestrator.core.progress import Listener
+from orchestrator.plugins import discover
+from orchestrator.refusals import explained
+from state import queries
+from state.digest import NO_FINDINGS, evidence_sha256
+from state.machine import GATE_AHEAD
+from state.model import ChangeRow, Evidence, GateName, State, Verdict
+from state.store import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def plan_of(row: ChangeRow) -> Plan:
+    """The stored Plan of a Change."""
+    return parse_plan(row.plan)
+
+
+def ahead(row: ChangeRow, wanted: GateName | None) -> GateName:
+    """The gate a Change rests at. Raises Blocked when it rests at none, or at another than ``wanted``."""
+    gate = GATE_AHEAD.get(row.state)
+    if gate is None:
+        raise Blocked(f"{row.id} is {row.state.value}: it waits at no gate", f"orch status {row.id}")
+    if wanted is not None and wanted is not gate:
+        raise Blocked(f"{row.id} waits at the {gate.value} gate, not at {wanted.value}", f"orch status {row.id}")
+    return gate
+
+
+def same_version(row: ChangeRow, seen: int | None) -> None:
+    """Refuse to act on what an operator saw before something changed. Raises Stale."""
+    if seen is not None and seen != row.version:
+        raise Stale(
+            f"{row.id} has changed since you looked (version {seen}, now {row.version})", f"orch status {row.id}"
+        )
+
+
+def checks_of(row: ChangeRow, gate: GateName) -> tuple[Check, ...]:
+    """The Checks a Gate asks for."""
+    from orchestrator.engine.verify import expected
+
+    checks: Iterable[Check] = discover("orchestrator.checks").values()
+    return expected(checks, plan_of(row), gate)
+
+
+def young_evidence(connection: Connection, row: ChangeRow, gate: GateName) -> Evidence | None:
+    """Evidence that is not too old, under today's plan."""
+    found = queries.latest_evidence(connection, row.id, gate)
+    age = queries.evidence_age_seconds(connection, row.id, gate)
+    return found if found and age is not None and age < EVIDENCE_MAX_AGE.total_seconds() else None
+
+
+def evidence_digest(connection: Connection, row: ChangeRow, gate: GateName) -> str:
+    """The digest an approval names now."""
+    found = queries.latest_evidence(connection, row.id, gate)
+    return found.sha256 if found else NO_FINDINGS
+
+
+def validity(row: ChangeRow, gate: GateName) -> timedelta:
+    """How long an approval of this gate counts."""
+    return timedelta(seconds=plan_of(row).policy(gate.value).expires)
+
+
+def verify(
+    registry: Registry,
+    row: ChangeRow,
+    gate: GateName,
+    target: Target,
+    listen: Listener,
+    *,
+    only: Sequence[str] = (),
+) -> Evidence:
+    """Run a Gate's Checks and keep what they saw; with ``only``, run those and keep nothing. Raises Blocked."""
+    from orchestrator.engine.verify import keep, run
+
+    checks = checks_of(row, gate)
+    if only:
+        unknown = set(only) - {check.name for check in checks}
+        if unknown:
+            known = ", ".join(check.name for check in checks) or "none"
+            raise Blocked(f"the {gate.value} gate has no check {', '.join(sorted(unknown))}", f"its checks: {known}")
+        checks = tuple(check for check in checks if check.name in only)
+    plan = plan_of(row)
+    with explained():
+        findings = run(checks, plan, gate, target, listen)
+        if not only:
+            return keep(registry, plan, gate, findings, row.plan_sha256)
+        now = registry.now()
+    return Evidence(row.id, gate, row.plan_sha256, evidence_sha256(findings), findings, now)
+
+
+def going_back_loses(row: ChangeRow, target: Target, verb: str) -> None:
+    """Refuse undo and abort while rows hold values that only the new shape can (F16). Raises Blocked with keys."""
+    from orchestrator.checks.no_rejected_rows import rejected
+
+    if row.state in (State.PLANNED, State.EXPANDING, State.ABORTING):
+        return
+    parked = {
+        p.step.sync.id: p.step.parked
+        for p in plan_of(row).of("contract")
+        if p.step.kind == "park_column" and p.step.sync
+    }
+    with explained(), target.reader() as reader:
+        for mirror in plan_of(row).mirrors():
+            if mirror.down is None:
+                continue
+            old = parked.get(mirror.id, mirror.old) if row.state is State.CONTRACTED else mirror.old
+            found = rejected(reader, mirror, mirror.down, source=mirror.new, empty=old)
+            if found.verdict is not Verdict.PASS:
+                raise Blocked(
+                    f"{verb} of {row.id} would lose values that only {mirror.new} can hold: {found.detail}",
+                    f"bring those rows back into the range of {mirror.old_type}, then orch {verb} {row.id}",
+                )

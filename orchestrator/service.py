@@ -1,0 +1,356 @@
+"""The one door for CLI, TUI, worker and demo: plan, submit, advance, approve, hold, abort, audit.
+
+Why it exists: what may be done is decided in one place, whoever asks. Every method reads what it needs, asks the machine and
+the gate, and writes through the store; nothing here remembers anything between calls, so any number of processes agree.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from orchestrator import compiling, gates, statuses
+from orchestrator.core.audit import Problem, verify
+from orchestrator.core.errors import Blocked, Waiting
+from orchestrator.core.gate import GateStatus, refusal
+from orchestrator.core.progress import Listener, Progress, nobody
+from orchestrator.core.status import Status
+from orchestrator.core.view import Diagnosis, Identity, PlanView, StepView
+from orchestrator.refusals import explained
+from state import queries
+from state.machine import GATE_AHEAD, TERMINAL, WORKING, Command, decide
+from state.model import ChangeRow, Event, EventRow, Evidence, GateName, State
+from state.store import Registry
+
+if TYPE_CHECKING:
+    from orchestrator.config import Config
+    from orchestrator.core.ports import Target
+    from orchestrator.engine.run import Run
+
+ASKED = frozenset({GateName.CONTRACT, GateName.PURGE})
+"""Gates that a worker goes through only after ``advance`` was asked for."""
+POLL = 1.0
+"""Seconds between looks at a closed gate while ``advance --wait`` waits."""
+
+
+class Service:
+    """Everything that can be done with Changes. Safe to share between threads. Raises OrchError."""
+
+    def __init__(self, config: Config, *, client: str = "cli") -> None:
+        self._config = config
+        self._client = client
+
+    @cached_property
+    def _registry(self) -> Registry:
+        return Registry(self._config.registry_url, application_name=f"orch-{self._client}")
+
+    def close(self) -> None:
+        """Close idle connections."""
+        if "_registry" in self.__dict__:
+            self._registry.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _target(self, name: str | None) -> Target:
+        from orchestrator.dialects.postgres.target import PostgresTarget
+
+        found = self._config.target(name)
+        return PostgresTarget(found.name, found.url)
+
+    # -- setting up ----------------------------------------------------------------------------------------------
+
+    def init(self) -> list[str]:
+        """Create or update the Registry's schema and ``orch_target`` on every target; returns what was done."""
+        from migrations_meta.upgrade import upgrade
+
+        with explained():
+            done = [f"registry: version {version}" for version in upgrade(self._config.registry_url)]
+        for name in self._config.targets:
+            done += self._target(name).bootstrap()
+        return done
+
+    def doctor(self) -> list[Diagnosis]:
+        """What is missing or dangerous, and what to do about it. Raises nothing for what it finds."""
+        from orchestrator.diagnosis import diagnose
+
+        return diagnose(self._config, self._registry, {name: self._target(name) for name in self._config.targets})
+
+    def identity(self) -> Identity:
+        """Where the Registry is and as whom we are connected."""
+        with explained(), self._registry.reading() as connection:
+            return statuses.identity(connection)
+
+    # -- plan and submit -----------------------------------------------------------------------------------------
+
+    def plan(self, source: str, path: str) -> PlanView:
+        """Compile a change file against its target. Writes nothing."""
+        compiled = compiling.compiled(source, path, self._config, self._target)
+        return compiling.view(compiled.plan, compiled.sha256, self._target(compiled.plan.target))
+
+    def submit(self, source: str, path: str) -> tuple[Status, bool]:
+        """Store a change file with its Plan. The same again changes nothing (False)."""
+        compiled = compiling.known(source, path, self._config)
+        with explained():
+            self._registry.ready()
+            with self._registry.reading() as connection:
+                same = compiling.is_stored(connection, compiled)
+            if same:
+                return self.status(compiled.change), False
+            new = compiling.compiled(source, path, self._config, self._target)
+            row, changed = self._registry.submit(*compiling.records(new, source))
+        return self.status(row.id), changed
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def status(self, change_id: str) -> Status:
+        """Where a Change stands, why, and what is missing."""
+        with explained(), self._registry.reading() as connection:
+            return statuses.status(connection, queries.change(connection, change_id), full=True)
+
+    def statuses(self) -> list[Status]:
+        """All Changes, without their steps' definitions."""
+        with explained(), self._registry.reading() as connection:
+            return [statuses.status(connection, row, full=False) for row in queries.changes(connection)]
+
+    def gate_steps(self, change_id: str) -> tuple[StepView, ...]:
+        """What the gate ahead will run: exact SQL, locks and undo."""
+        row = self._row(change_id)
+        gate = GATE_AHEAD.get(row.state)
+        if gate is None:
+            return ()
+        plan = gates.plan_of(row)
+        return compiling.view(plan, row.plan_sha256, self._target(row.target), gate.value).steps
+
+    def events(self, change_id: str | None = None, *, after: int = 0, limit: int | None = None) -> list[EventRow]:
+        """The history, of one Change or of all."""
+        with explained(), self._registry.reading() as connection:
+            if change_id is not None:
+                queries.change(connection, change_id)
+            return queries.events(connection, change_id, after_seq=after, limit=limit)
+
+    def audit_verify(self) -> list[Problem]:
+        """Recompute the hash chain and fold every Change; what does not agree."""
+        with explained(), self._registry.reading() as connection:
+            return list(verify(queries.events(connection), queries.changes(connection), queries.all_steps(connection)))
+
+    def ready(self) -> list[str]:
+        """Changes that a worker may run now: work in hand that nobody runs, and ready gates.
+
+        Contract and purge count only once ``advance`` was asked for. A gate whose only lack is evidence is looked at, too,
+        once its approvals are there.
+        """
+        with explained(), self._registry.reading() as connection:
+            rows = [row for row in queries.changes(connection) if row.state not in TERMINAL and row.hold is None]
+            return [row.id for row in rows if self._may_run(statuses.status(connection, row, full=False))]
+
+    def _may_run(self, status: Status) -> bool:
+        if status.lease is not None:
+            return False
+        if status.state in WORKING:
+            return True
+        gate = status.gate
+        if gate is None or (gate.phase in ASKED and status.requested is not gate.phase):
+            return False
+        return all(need.name == "evidence" for need in gate.missing)
+
+    # -- acting --------------------------------------------------------------------------------------------------
+
+    def approve(
+        self,
+        change_id: str,
+        *,
+        gate: GateName | None = None,
+        reason: str | None = None,
+        version: int | None = None,
+    ) -> Status:
+        """Approve the gate ahead, on fresh evidence, as the database login we are."""
+        return self._speak(change_id, "approve", gate, reason, version)
+
+    def reject(
+        self, change_id: str, *, reason: str, gate: GateName | None = None, version: int | None = None
+    ) -> Status:
+        """Reject the gate ahead; earlier approvals of it no longer count."""
+        return self._speak(change_id, "reject", gate, reason, version)
+
+    def _speak(
+        self, change_id: str, decision: str, gate: GateName | None, reason: str | None, version: int | None
+    ) -> Status:
+        row = self._row(change_id)
+        ahead = gates.ahead(row, gate)
+        gates.same_version(row, version)
+        fresh = self._fresh(row, ahead) if decision == "approve" else None
+        with explained():
+            with self._registry.reading() as connection:
+                digest = gates.evidence_digest(connection, row, ahead)
+            self._registry.decide_gate(
+                change_id,
+                ahead,
+                decision,
+                plan_sha256=row.plan_sha256,
+                evidence_sha256=fresh.sha256 if fresh else digest,
+                reason=reason,
+                valid_for=gates.validity(row, ahead),
+            )
+        return self.status(change_id)
+
+    def verify(self, change_id: str, *, checks: Sequence[str] = (), listen: Listener = nobody) -> Evidence:
+        """Run the Checks of the gate ahead now. With ``checks``, only those: shown, not kept as Evidence."""
+        row = self._row(change_id)
+        gate = GATE_AHEAD.get(row.state)
+        if gate is None:
+            raise Blocked(f"{change_id} is {row.state.value}: no gate is ahead", f"orch status {change_id}")
+        return gates.verify(self._registry, row, gate, self._target(row.target), listen, only=checks)
+
+    def _fresh(self, row: ChangeRow, gate: GateName, listen: Listener = nobody) -> Evidence | None:
+        """Evidence young enough to open the gate; taken again when it is not. None where no Checks are asked for."""
+        with explained(), self._registry.reading() as connection:
+            young = gates.young_evidence(connection, row, gate)
+        if young is not None or not gates.checks_of(row, gate):
+            return young
+        return gates.verify(self._registry, row, gate, self._target(row.target), listen)
+
+    def pause(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
+        """Hold a Change; a running backfill stops within a batch."""
+        return self._record(change_id, Command.HOLD, {"reason": reason}, version)
+
+    def resume(self, change_id: str, *, reason: str | None = None, version: int | None = None) -> Status:
+        """Lift the hold."""
+        if self._row(change_id).hold is None:
+            raise Blocked(f"{change_id} is not held", f"orch status {change_id}")
+        return self._record(change_id, Command.RESUME, {"reason": reason} if reason else {}, version)
+
+    def abort(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
+        """Record that everything is to be undone; ``advance`` or a worker carries it out."""
+        self._nothing_lost(change_id, "abort")
+        return self._record(change_id, Command.ABORT, {"reason": reason}, version)
+
+    def undo(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
+        """Record that contract (or the read switch) is to be undone; ``advance`` or a worker carries it out."""
+        self._nothing_lost(change_id, "undo")
+        return self._record(change_id, Command.UNDO, {"reason": reason}, version)
+
+    def _nothing_lost(self, change_id: str, verb: str) -> None:
+        """Refuse to go back while a row holds a value that only the new shape can (F16)."""
+        row = self._row(change_id)
+        gates.going_back_loses(row, self._target(row.target), verb)
+
+    def request(self, change_id: str, *, version: int | None = None) -> Status:
+        """Ask the worker to go through the gate ahead once it is ready."""
+        row = self._row(change_id)
+        if row.state in WORKING:
+            return self.status(change_id)
+        with explained():
+            gate = gates.ahead(row, None)
+            self._registry.record(change_id, Event.REQUESTED, {"gate": gate.value}, seen_version=version)
+        return self.status(change_id)
+
+    def _record(self, change_id: str, command: Command, data: dict[str, str], version: int | None) -> Status:
+        row = self._row(change_id)
+        with explained():
+            event = decide(row.state, command, statuses.shape(row))
+            self._registry.record(change_id, event, data, seen_version=version)
+        return self.status(change_id)
+
+    # -- advance -------------------------------------------------------------------------------------------------
+
+    def advance(
+        self,
+        change_id: str,
+        *,
+        through: State | None = None,
+        wait: float = 0.0,
+        break_glass: str | None = None,
+        listen: Listener = nobody,
+    ) -> Status:
+        """Go on with the work in hand, or run the next phase if its gate is ready.
+
+        One phase, then return; with ``through``, on to that state. A closed gate is waited at for ``wait`` seconds.
+        Raises the refusal that says what is missing.
+        """
+        from orchestrator.engine.runner import running
+
+        deadline = time.monotonic() + wait
+        while True:
+            row = self._row(change_id)
+            if row.state in TERMINAL:
+                if through is not None and row.state is not through:
+                    raise Blocked(
+                        f"{change_id} is {row.state.value} and never {through.value}", "orch audit " + change_id
+                    )
+                return self.status(change_id)
+            try:
+                with (
+                    explained(),
+                    running(self._registry, self._target(row.target), change_id, self._client, listen) as run,
+                ):
+                    self._one_phase(run, break_glass, listen)
+            except Waiting as missing:
+                if time.monotonic() >= deadline:
+                    raise
+                listen(Progress(change_id, None, "waiting", missing.message))
+                time.sleep(POLL)
+                continue
+            status = self.status(change_id)
+            if through is None or status.state is through:
+                return status
+
+    def _one_phase(self, run: Run, break_glass: str | None, listen: Listener) -> None:
+        """Under the lease: repair what was lost, then one phase."""
+        from orchestrator.engine import runner
+
+        if run.change.state in WORKING:
+            run.stop_if_held()
+            if run.change.state in runner.PHASE_OF:
+                runner.confirm(run)
+            runner.work(run)
+            return
+        while run.change.state in GATE_AHEAD:
+            gate = GATE_AHEAD[run.change.state]
+            if not run.plan.of(gate.value) and gate is not GateName.PURGE:
+                runner.start(run)
+                continue
+            runner.confirm(run)
+            self._through(run, gate, break_glass, listen)
+            runner.start(run)
+            runner.work(run)
+            break
+        self._pass_empty(run)
+
+    def _pass_empty(self, run: Run) -> None:
+        """Phases without steps are passed with their event and without a gate."""
+        from orchestrator.engine import runner
+
+        while (gate := GATE_AHEAD.get(run.change.state)) is not None and gate is not GateName.PURGE:
+            if run.plan.of(gate.value):
+                return
+            runner.start(run)
+
+    def _through(self, run: Run, gate: GateName, break_glass: str | None, listen: Listener) -> None:
+        """Open a gate or raise what is missing. Break-glass skips approvals, soak and window, never Checks."""
+        if gate is GateName.EXPAND:
+            compiling.still_fits(run.change, self._config, self._target)
+        self._fresh(run.change, gate, listen)
+        with self._registry.reading() as connection:
+            status = statuses.gate(connection, run.change, gate)
+        missing = status.missing
+        if break_glass is not None and missing:
+            missing = tuple(need for need in missing if need.kind in ("check", "hold"))
+            if not missing:
+                data = {"reason": break_glass, "gate": gate.value, "skipped": [need.name for need in status.missing]}
+                run.change = run.registry.record(run.change.id, Event.BREAK_GLASS, data, fence=run.lease.fence)
+                return
+        if missing:
+            raise refusal(run.change.id, GateStatus(gate, False, missing, status.evidence_sha256))
+
+    def _row(self, change_id: str) -> ChangeRow:
+        with explained(), self._registry.reading() as connection:
+            return queries.change(connection, change_id)

@@ -1,0 +1,108 @@
+"""Puts together the Status of a Change from what the Registry holds.
+
+Why it exists: gates are judged by ``core.gate`` over facts; collecting those facts from the read models is done once, here,
+and without the Plan's classes, so that ``orch status`` starts quickly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from orchestrator.core.gate import GateFacts, GateStatus, judge
+from orchestrator.core.plan import GatePolicy
+from orchestrator.core.status import LeaseView, Status
+from orchestrator.core.view import Identity
+from state import queries
+from state.digest import NO_FINDINGS
+from state.machine import GATE_AHEAD, Shape
+from state.model import ChangeRow, GateName, Phase
+from state.queries import Standing
+
+
+def shape(row: ChangeRow) -> Shape:
+    """What the machine must know of the stored Plan."""
+    return Shape(frozenset(phase for phase in Phase if phase.value in _phases(row)), "purge" in _phases(row))
+
+
+def _phases(row: ChangeRow) -> frozenset[str]:
+    steps: list[Mapping[str, Any]] = row.plan["steps"]
+    return frozenset(step["phase"] for step in steps)
+
+
+def policy(row: ChangeRow, gate: GateName) -> GatePolicy:
+    """What the gate asks for, as stored with the Plan."""
+    stored = row.plan["gates"].get(gate.value)
+    return GatePolicy(**stored) if stored else GatePolicy()
+
+
+def status(connection: Connection, row: ChangeRow, *, full: bool) -> Status:
+    """The Status of one Change, in one snapshot."""
+    lease = queries.lease(connection, row.id)
+    name = GATE_AHEAD.get(row.state)
+    judged = gate(connection, row, name) if name is not None and name.value in _phases(row) else None
+    steps = tuple(queries.steps(connection, row.id))
+    return Status(
+        change=row.id,
+        title=row.title,
+        target=row.target,
+        state=row.state,
+        version=row.version,
+        requester=row.requester,
+        plan_sha256=row.plan_sha256,
+        updated_at=row.updated_at,
+        hold=row.hold,
+        lease=LeaseView(lease.lease.owner or "", lease.lease.fence, lease.seconds_left) if lease.held else None,
+        requested=row.requested,
+        gate=judged,
+        evidence=queries.latest_evidence(connection, row.id, name) if name is not None else None,
+        approvals=tuple(a.approval for a in queries.approvals(connection, row.id)) if full else (),
+        steps=steps,
+        backfills=tuple(queries.backfills(connection, row.id)),
+    )
+
+
+def gate(connection: Connection, row: ChangeRow, name: GateName) -> GateStatus:
+    """The Gate as it stands now, by the Registry's clock."""
+    said = queries.approvals(connection, row.id, name)
+    evidence = queries.latest_evidence(connection, row.id, name)
+    rejections = [
+        a.approval for a in said if a.approval.decision == "reject" and a.approval.plan_sha256 == row.plan_sha256
+    ]
+    facts = GateFacts(
+        gate=name,
+        policy=policy(row, name),
+        plan_sha256=row.plan_sha256,
+        evidence_sha256=evidence.sha256 if evidence else NO_FINDINGS,
+        evidence=evidence,
+        checks_expected=name.value in row.plan["checks"],
+        approvals=tuple(a.approval for a in said if a.counts),
+        rejection=rejections[-1] if rejections else None,
+        void=sum(1 for a in said if a.standing in (Standing.PLAN, Standing.EVIDENCE)),
+        requester=row.requester,
+        since=_since(row, name),
+        hold=row.hold,
+        now=connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
+    )
+    return judge(facts)
+
+
+def _since(row: ChangeRow, name: GateName) -> Any:
+    """When soak began: contract from the switch, purge from contract, the others from the last move."""
+    if name is GateName.CONTRACT:
+        return row.switched_at
+    return row.contracted_at if name is GateName.PURGE else row.updated_at
+
+
+_IDENTITY = """
+SELECT current_database(), coalesce(host(inet_server_addr()), 'local socket'), session_user,
+       current_setting('server_version_num')::int
+"""
+
+
+def identity(connection: Connection) -> Identity:
+    """Where the Registry is and as whom we are connected."""
+    row = connection.execute(text(_IDENTITY)).one()
+    return Identity(row[0], row[1], row[2], row[3], f"{row[0]} on {row[1]}")
