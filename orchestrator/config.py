@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from orchestrator.core.errors import Invalid
 
 FILE = "orch.toml"
-_URL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://(?:[^@/?#\s]*@)?[^@/?#\s]*(?:/[^@?#\s]*)?(?:\?[^#\s]*)?")
+_URL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://(?:[^@/?#\s]*@)?[^@/?#\s]*(?:/[^@?#\s]*)?(?:\?[^@#\s]*)?")
 _USERINFO = re.compile(r"(\w://[^:/?#\s@]*):\S*@")
 _PASSWORD = re.compile(r"(?i)((?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&#]+)")
 _HOW = (

@@ -257,8 +257,9 @@ _words = st.sampled_from(
         "2020-01-01",
         "0o",
         "null\n",
+        "|",
         "\n",
-        "�",
+        chr(0xD800),
     ]
 )
 
