@@ -14,15 +14,16 @@ need it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from orchestrator.demo.facts import SIDES, Field, Shapes, Table, Value, after, as_logged
+from orchestrator.demo.facts import SIDES, Field, Shapes, Side, Table, Value, after, as_logged
 from orchestrator.demo.journal import Entry, baseline, entries
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -115,10 +116,11 @@ def prove(connection: Connection, tables: Sequence[Table], directory: Path, *, u
     misread: list[str] = []
     rows = 0
     for table in tables:
-        judge = _Judge(connection, table, unfilled)
-        history = _history(table, directory, writes)
-        rows += judge.compare(history, directory, lost)
-        misread += judge.reads(history, directory, (e for e in logged if e.kind == "read" and e.table == table.name))
+        base = _Baseline(table, directory)
+        judge = _Judge(connection, table, base, unfilled)
+        history = _history(table, base, writes)
+        rows += judge.compare(history, lost)
+        misread += judge.reads(history, (e for e in logged if e.kind == "read" and e.table == table.name))
     times = sorted(entry.seconds for entry in logged)
     return Report(
         attempted=len(writes),
@@ -143,7 +145,33 @@ def columns_of(connection: Connection, table: Table) -> dict[str, bool]:
     return {str(name): bool(required) for name, required in rows}
 
 
-def _history(table: Table, directory: Path, writes: Iterable[Entry]) -> dict[int, _Row]:
+class _Baseline:
+    """What one table held at first. Facts are worked out only when asked: most rows are compared and forgotten."""
+
+    def __init__(self, table: Table, directory: Path) -> None:
+        names, rows = baseline(directory, table.name)
+        self._fields = table.fields
+        self._header = [(name, side) for name, side in (entry.rsplit(" ", 1) for entry in names)]
+        self.rows = {key: (revision, values) for key, revision, values in rows}
+
+    def facts(self, key: int) -> Facts:
+        """The facts of one row, in both shapes."""
+        given = {name: {side: value} for (name, side), value in zip(self._header, self.rows[key][1], strict=True)}
+        return {f.name: after(f, given.get(f.name)) for f in self._fields}  # type: ignore[arg-type]
+
+    def reader(self, fact: Field, side: Side) -> Callable[[tuple[Value, ...]], Value]:
+        """How to find a fact in one shape among the values of a row."""
+        for place, (name, stored) in enumerate(self._header):
+            if name == fact.name:
+                if stored == side or not fact.moves:
+                    return itemgetter(place)
+                turn = fact.up if side == "new" else fact.down
+                return lambda values: turn(values[place])
+        absent = after(fact, None)[side]
+        return lambda _values: absent
+
+
+def _history(table: Table, base: _Baseline, writes: Iterable[Entry]) -> dict[int, _Row]:
     """The rows somebody wrote, each with its baseline if it had one."""
     rows: dict[int, _Row] = defaultdict(_Row)
     for entry in writes:
@@ -151,52 +179,31 @@ def _history(table: Table, directory: Path, writes: Iterable[Entry]) -> dict[int
             for key, revision in entry.rows:
                 write = _Write(entry.kind, entry.values or {}, entry.application, entry.outcome == "committed")
                 rows[key].add(revision, write)
-    for key, revision, facts in _baseline(table, directory):
-        if key in rows:
-            rows[key].start, rows[key].base = revision, facts()
+    for key in rows.keys() & base.rows.keys():
+        rows[key].start, rows[key].base = base.rows[key][0], base.facts(key)
     return dict(rows)
-
-
-class _Facts:
-    """The facts of one baseline row, worked out only when asked: most rows are compared and forgotten."""
-
-    __slots__ = ("_fields", "_header", "_values")
-
-    def __init__(self, fields: tuple[Field, ...], header: Sequence[tuple[str, str]], values: tuple[Value, ...]) -> None:
-        self._fields, self._header, self._values = fields, header, values
-
-    def __call__(self) -> Facts:
-        given = {name: {side: value} for (name, side), value in zip(self._header, self._values, strict=True)}
-        return {f.name: after(f, given.get(f.name)) for f in self._fields}  # type: ignore[arg-type]
-
-
-def _baseline(table: Table, directory: Path) -> Iterator[tuple[int, int, _Facts]]:
-    names, rows = baseline(directory, table.name)
-    header = [(name, side) for name, side in (entry.rsplit(" ", 1) for entry in names)]
-    for key, revision, values in rows:
-        yield key, revision, _Facts(table.fields, header, values)
 
 
 class _Judge:
     """Compares one table, as it is now, with what should be there."""
 
-    def __init__(self, connection: Connection, table: Table, unfilled: bool) -> None:
-        self._connection, self._table, self._unfilled = connection, table, unfilled
+    def __init__(self, connection: Connection, table: Table, base: _Baseline, unfilled: bool) -> None:
+        self._connection, self._table, self._base, self._unfilled = connection, table, base, unfilled
         self._required = columns_of(connection, table)
         self._places = [(f, side) for f in table.fields for side in SIDES if f.column(side) in self._required]
+        self._readers = [base.reader(fact, side) for fact, side in self._places]
         seen = {f.name for f, _ in self._places}
         self.missing = [f.name for f in table.fields if f.name not in seen and f.old and f.new]
 
-    def compare(self, history: Mapping[int, _Row], directory: Path, lost: list[str]) -> int:
+    def compare(self, history: Mapping[int, _Row], lost: list[str]) -> int:
         """Append what is wrong to ``lost``; returns the number of rows that should be there."""
         name = self._table.name
         lost += [f"{name}: no column holds {fact} any more" for fact in self.missing]
         found = self._now()
-        expected = 0
-        for key, revision, facts in _baseline(self._table, directory):
-            if key not in history:
-                expected += 1
-                lost += self._untouched(key, revision, facts(), found.pop(key, None))
+        idle = [key for key in self._base.rows if key not in history]
+        for key in idle:
+            lost += self._untouched(key, found.pop(key, None))
+        expected = len(idle)
         for key, row in history.items():
             there = found.pop(key, None)
             row.settle(there[0] if there else None)
@@ -215,16 +222,19 @@ class _Judge:
         with self._connection.transaction(), self._connection.cursor(name="proof") as cursor:
             cursor.itersize = 10_000
             cursor.execute(query)
-            return {row[0]: row[1:] for row in cursor}
+            return {row[0]: tuple(map(as_logged, row[1:])) for row in cursor}
 
-    def _untouched(self, key: int, revision: int, facts: Facts, there: tuple[Any, ...] | None) -> Iterator[str]:
+    def _untouched(self, key: int, there: tuple[Any, ...] | None) -> list[str]:
+        revision, values = self._base.rows[key]
+        if there == (revision, *(reader(values) for reader in self._readers)):
+            return []
         who = f"{self._table.name} {key}"
         if there is None:
-            yield f"{who}: is gone, but nobody deleted it"
-            return
+            return [f"{who}: is gone, but nobody deleted it"]
+        faults = list(self._differences(who, self._base.facts(key), there[1:], "the baseline"))
         if there[0] != revision:
-            yield f"{who}: is at revision {there[0]}, but by the log nobody wrote it since {revision}"
-        yield from self._differences(who, facts, there[1:], "the baseline", unfilled=self._unfilled)
+            faults.append(f"{who}: is at revision {there[0]}, but by the log nobody wrote it since {revision}")
+        return faults
 
     def _touched(self, key: int, row: _Row, there: tuple[Any, ...] | None) -> Iterator[str]:
         who = f"{self._table.name} {key}"
@@ -242,43 +252,37 @@ class _Judge:
             fault = "is lost" if there[0] < row.last else f"is not the last: {there[0]} is, which nobody logged"
             yield f"{who}: revision {row.last} {fault}"
         by = row.writes[row.last].application if row.writes else "the baseline"
-        yield from self._differences(who, fold(self._table.fields, row), there[1:], by, unfilled=self._unfilled)
+        yield from self._differences(who, fold(self._table.fields, row), there[1:], by)
 
-    def _differences(
-        self, who: str, facts: Facts, values: tuple[Any, ...], by: str, *, unfilled: bool
-    ) -> Iterator[str]:
+    def _differences(self, who: str, facts: Facts, values: tuple[Value, ...], by: str) -> Iterator[str]:
         for (fact, side), value in zip(self._places, values, strict=True):
             wanted = facts[fact.name]
-            if self._fits(fact, side, wanted, as_logged(value), unfilled=unfilled):
-                continue
-            yield f"{who}: {fact.column(side)} is {as_logged(value)!r}, should be {wanted[side]!r} (last by {by})"
+            if not self._fits(fact, side, wanted, value):
+                yield f"{who}: {fact.column(side)} is {value!r}, should be {wanted[side]!r} (last by {by})"
 
-    def _fits(self, fact: Field, side: str, wanted: Shapes, value: Value, *, unfilled: bool) -> bool:
+    def _fits(self, fact: Field, side: Side, wanted: Shapes, value: Value) -> bool:
         if fact.moves:
-            return value == wanted[side] or (unfilled and side == "new" and value is None)  # type: ignore[index]
+            return value == wanted[side] or (self._unfilled and side == "new" and value is None)
         if self._required[str(fact.new)] or not fact.change:
             return value == wanted["new"]
         return value in (wanted["old"], wanted["new"])
 
-    def reads(self, history: Mapping[int, _Row], directory: Path, seen: Iterable[Entry]) -> Iterator[str]:
+    def reads(self, history: Mapping[int, _Row], seen: Iterable[Entry]) -> Iterator[str]:
         """What sessions read and the history cannot explain."""
-        wanted: dict[int, list[Entry]] = defaultdict(list)
-        for entry in seen:
-            for key, _ in entry.rows:
-                wanted[key].append(entry)
-        untouched = {
-            k: _Row(r, f()) for k, r, f in _baseline(self._table, directory) if k in wanted and k not in history
-        }
         fields = {f.name: f for f in self._table.fields}
-        for key, reads in wanted.items():
-            row = history.get(key) or untouched.get(key) or _Row()
-            at = dict(_unfold(self._table.fields, row))
-            for entry in reads:
-                facts = at.get(entry.rows[0][1])
+        at: dict[int, dict[int, Facts]] = {}
+        for entry in seen:
+            for key, revision in entry.rows:
+                if key not in at:
+                    at[key] = dict(_unfold(self._table.fields, history.get(key) or self._idle(key)))
+                facts = at[key].get(revision)
                 if facts is None:
                     yield f"{entry.application} read {self._table.name} {key} at a revision that is in no log"
-                    continue
-                yield from self._misread(key, entry, facts, fields)
+                else:
+                    yield from self._misread(key, entry, facts, fields)
+
+    def _idle(self, key: int) -> _Row:
+        return _Row(self._base.rows[key][0], self._base.facts(key)) if key in self._base.rows else _Row()
 
     def _misread(self, key: int, entry: Entry, facts: Facts, fields: Mapping[str, Field]) -> Iterator[str]:
         for name, shapes in (entry.values or {}).items():

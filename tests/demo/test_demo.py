@@ -1,0 +1,35 @@
+"""The whole demo, as a pipeline runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from orchestrator.change import parse
+from orchestrator.demo import shop
+from orchestrator.plugins import discover
+
+
+def test_the_headless_demo_keeps_its_promises() -> None:
+    command = [sys.executable, "-m", "orchestrator.cli.main", "demo", "--headless", "--rows", "5000"]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("ORCH_")}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environ, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = dict(line.strip().rsplit(maxsplit=1) for line in done.stdout.splitlines() if line.startswith("  writes "))
+    assert int(figures["writes attempted"].replace(",", "")) > 200
+    assert figures["writes failed"] == figures["writes lost"] == "0"
+    assert "contract is refused, exit 4" in done.stdout
+    assert "shapes_agree" in done.stdout
+    assert "undone: the old shape is back" in done.stdout
+    for change in shop.CHANGES:
+        assert change in done.stdout
+    assert done.stdout.count("→ completed") == 3
+
+
+@pytest.mark.parametrize("change", shop.CHANGES)
+def test_the_packaged_change_files_are_valid(change: str) -> None:
+    source, path = shop.change_file(change)
+    assert parse(source, path, discover("orchestrator.operations")).change == change
