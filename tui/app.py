@@ -21,7 +21,7 @@ from orchestrator.core.errors import OrchError
 from orchestrator.core.status import Status
 from tui import terminal
 from tui.calls import in_thread
-from tui.child import OwnWorker, command, environment
+from tui.child import OwnWorker, start
 from tui.fleet import FleetScreen
 from tui.help import HelpScreen
 from tui.live import Live
@@ -164,7 +164,7 @@ def run(config: Config, *, with_worker: bool = False, ascii_only: bool | None = 
     from orchestrator.service import Service as RealService
 
     service = RealService(config, client="tui")
-    own_worker = OwnWorker(command(), environment(config)) if with_worker else None
+    own_worker = start(config) if with_worker else None
     return drive(service, own_worker=own_worker, ascii_only=ascii_only)
 
 

@@ -7,6 +7,7 @@ worker: it takes leases like all others, its output goes to a file, and only the
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -18,29 +19,43 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from orchestrator.config import Config
 
-MODULE = "orchestrator.cli.main"
 PATIENCE = 0.1
 
 
-def environment(config: Config) -> dict[str, str]:
-    """Ours, and what the worker needs to find the same registry and target."""
-    found = dict(os.environ)
-    found["ORCH_REGISTRY_URL"] = config.registry_url
-    if config.default_target is not None:
-        found["ORCH_URL"] = config.default_target.url
-    return found
+def settings(config: Config) -> tuple[str, dict[str, str]]:
+    """A configuration file saying what ``config`` says, and the environment it takes the URLs from.
+
+    URLs can hold passwords, so none is written to the file; whatever else configured us must not reach the worker.
+    """
+    environ = {name: value for name, value in os.environ.items() if name not in ("ORCH_URL", "ORCH_REGISTRY_URL")}
+
+    def kept(url: str) -> str:
+        name = f"ORCH_TUI_URL_{sum(1 for known in environ if known.startswith('ORCH_TUI_URL_'))}"
+        environ[name] = url
+        return f'"env:{name}"'
+
+    lines = [f"registry = {kept(config.registry_url)}"]
+    for name, target in config.targets.items():
+        replicas = ", ".join(kept(url) for url in target.replicas)
+        lines += [f"[targets.{json.dumps(name)}]", f"url = {kept(target.url)}", f"replicas = [{replicas}]"]
+    return "\n".join(lines) + "\n", environ
 
 
-def command() -> list[str]:
-    """A worker that also ends by itself when this process is gone."""
-    return [sys.executable, "-m", MODULE, "worker", "--parent-pid", str(os.getpid())]
+def start(config: Config) -> OwnWorker:
+    """A worker of our configuration, that also ends by itself when this process is gone."""
+    home = Path(tempfile.mkdtemp(prefix="orch-tui-"))
+    text, environ = settings(config)
+    file = home / "orch.toml"
+    file.write_text(text, "utf-8")
+    program = [sys.executable, "-m", "orchestrator.cli.main", "worker"]
+    return OwnWorker([*program, "--config", str(file), "--parent-pid", str(os.getpid())], environ, home)
 
 
 class OwnWorker:
     """A child process with its log."""
 
-    def __init__(self, arguments: Sequence[str], environ: dict[str, str]) -> None:
-        self.log = Path(tempfile.mkdtemp(prefix="orch-tui-")) / "worker.log"
+    def __init__(self, arguments: Sequence[str], environ: dict[str, str], home: Path) -> None:
+        self.log = home / "worker.log"
         with self.log.open("wb") as output:
             self._process = subprocess.Popen(
                 list(arguments),
@@ -51,6 +66,11 @@ class OwnWorker:
                 start_new_session=True,
             )
         self._told = False
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
 
     def news(self) -> str:
         """Once: that it ended by itself, and where to read why."""

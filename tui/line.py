@@ -109,7 +109,7 @@ def _wrap_one(text: str, width: int) -> Iterator[str]:
         if rest[len(piece)] != " " and space > width // 3:
             piece = piece[:space]
         yield piece
-        rest = rest[len(piece) :].removeprefix(" ")
+        rest = rest[len(piece) :].lstrip(" ")
 
 
 def paragraph(width: int, text: str, role: Role = Role.PLAIN, *, lead: Span = ("", Role.PLAIN)) -> list[Line]:
