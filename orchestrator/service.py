@@ -93,7 +93,8 @@ class Service:
 
     def plan(self, source: str, path: str) -> PlanView:
         """Compile a change file against its target. Writes nothing."""
-        compiled = compiling.compiled(source, path, self._config, self._target)
+        with explained():
+            compiled = compiling.compiled(source, path, self._config, self._target)
         return compiling.view(compiled.plan, compiled.sha256, self._target(compiled.plan.target))
 
     def submit(self, source: str, path: str) -> tuple[Status, bool]:

@@ -11,12 +11,12 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.cli.text import clean_lines, note
-from orchestrator.core.errors import Invalid, OrchError
+from orchestrator.core.errors import Invalid, OrchError, Unreachable
 
 if TYPE_CHECKING:
     from orchestrator.config import Config
@@ -26,18 +26,33 @@ _UNREACHABLE = ("08", "28", "3D", "57P")
 _UNPRIVILEGED = "42501"
 
 
+_secrets: set[str] = set()
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Passwords that no message, traceback or log may show from here on."""
+    _secrets.update(secrets)
+
+
+def scrubbed(text: str) -> str:
+    """``text`` without any password."""
+    from orchestrator.config import redact
+
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return redact(text)
+
+
 def translated(error: Exception, config: Config) -> Exception:
-    """A driver's error as ours, without secrets; everything else as it is."""
-    if isinstance(error, OrchError):
-        return error
+    """A driver's error as ours; everything else as it is."""
     cause = getattr(error, "orig", None) or error
     state = getattr(cause, "sqlstate", None)
-    words = _scrubbed(str(cause), config)
+    words = _short(cause)
     if _named(error, "OperationalError") and (state or "08").startswith(_UNREACHABLE):
-        return Invalid(f"unreachable: {_places(config)}: {words}", "check the URL and the server: orch doctor")
+        return Unreachable(f"unreachable: {_places(config)}: {words}", "check the URL and the server: orch doctor")
     if state == _UNPRIVILEGED:
         return Invalid(f"not privileged: {words}", "orch doctor says which rights are missing")
-    return Unexpected(f"{type(error).__name__}: {words}")
+    return error
 
 
 class Unexpected(OrchError):
@@ -55,12 +70,8 @@ def _named(error: Exception, name: str) -> bool:
     )
 
 
-def _scrubbed(text: str, config: Config) -> str:
-    from orchestrator.config import redact
-
-    for secret in reversed(config.secrets()):
-        text = text.replace(secret, "***")
-    return redact(" ".join(text.split()))[:400]
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:400]
 
 
 def _places(config: Config) -> str:
@@ -120,17 +131,11 @@ def _attempted(run: Callable[[], int], debug: Callable[[], bool]) -> int:
 
 
 def _told(error: Exception, debug: bool) -> int:
-    from orchestrator.config import redact
-
     if debug:
-        note(redact("".join(traceback.format_exception(error))))
-    known = error if isinstance(error, OrchError) else _unforeseen(error)
-    for line in clean_lines(redact(f"orch: {known.message}")):
+        note(scrubbed("".join(traceback.format_exception(error))))
+    known = error if isinstance(error, OrchError) else Unexpected(f"{type(error).__name__}: {_short(error)}")
+    for line in clean_lines(scrubbed(f"orch: {known.message}")):
         note(line)
     if known.next_step:
-        note(f"next: {redact(known.next_step)}")
+        note(f"next: {scrubbed(known.next_step)}")
     return known.exit_code
-
-
-def _unforeseen(error: Exception) -> OrchError:
-    return Unexpected(f"{type(error).__name__}: {' '.join(str(error).split())[:400]}")

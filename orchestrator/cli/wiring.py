@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.failures import translated
+from orchestrator.cli.failures import hide, translated
 from orchestrator.cli.text import out
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def configured(url: str | None, config: str | None) -> Config:
     from orchestrator.config import load
 
     root_url, root_config = root.get()
-    return load(config or root_config, url=url or root_url)
+    found = load(config or root_config, url=url or root_url)
+    hide(found.secrets())
+    return found
 
 
 @contextmanager
@@ -58,7 +60,10 @@ def opened(url: str | None, config: str | None) -> Iterator[Service]:
         with Service(settings, client="cli") as service:
             yield service
     except Exception as error:
-        raise translated(error, settings) from error
+        ours = translated(error, settings)
+        if ours is error:
+            raise
+        raise ours from error
 
 
 def data(value: Any) -> None:

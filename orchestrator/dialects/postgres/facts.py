@@ -16,7 +16,7 @@ from orchestrator.dialects.postgres.text import Composable, Composed, fill, join
 _WORST = """
 SELECT coalesce(max(p.provolatile::text), 'i') FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
- WHERE p.proname = %s AND (n.nspname = %s OR %s IS NULL AND n.nspname = ANY (pg_catalog.current_schemas(true)))
+ WHERE p.proname = %s AND (n.nspname = %s::text OR %s::text IS NULL AND n.nspname = ANY (pg_catalog.current_schemas(true)))
 """
 
 
