@@ -51,7 +51,7 @@ def _parse(source: str, path: str) -> ChangeFile:
     return parse(source, path, discover("orchestrator.operations"))
 
 
-def known(source: str, path: str, config: Config) -> Known:
+def known(source: str, path: str) -> Known:
     """Parse only. Raises Invalid."""
     file = _parse(source, path)
     return Known(file.change, file.definition())
@@ -126,7 +126,7 @@ def records(found: Compiled, source: str) -> tuple[NewChange, list[NewStep]]:
     return change, steps
 
 
-def still_fits(row: ChangeRow, config: Config, targets: Targets) -> None:
+def still_fits(row: ChangeRow, targets: Targets) -> None:
     """Refuse to expand when the same file would now compile to another Plan. Raises Stale, PlanRefused."""
     file = _parse(row.source, row.id)
     again = _compile(file, row.target, targets(row.target))

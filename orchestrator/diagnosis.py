@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orchestrator.core.errors import OrchError
 from orchestrator.core.ports import Reader, Target, TargetError
@@ -12,11 +12,8 @@ from orchestrator.refusals import explained
 from state.model import Verdict
 from state.store import Registry
 
-if TYPE_CHECKING:
-    from orchestrator.config import Config
 
-
-def diagnose(config: Config, registry: Registry, targets: Mapping[str, Target]) -> list[Diagnosis]:
+def diagnose(registry: Registry, targets: Mapping[str, Target]) -> list[Diagnosis]:
     """Every finding, good or bad."""
     return [_registry(registry), *(found for target in targets.values() for found in _target(target))]
 

@@ -82,7 +82,7 @@ class Service:
         """What is missing or dangerous, and what to do about it. Raises nothing for what it finds."""
         from orchestrator.diagnosis import diagnose
 
-        return diagnose(self._config, self._registry, {name: self._target(name) for name in self._config.targets})
+        return diagnose(self._registry, {name: self._target(name) for name in self._config.targets})
 
     def identity(self) -> Identity:
         """Where the Registry is and as whom we are connected."""
@@ -99,7 +99,7 @@ class Service:
 
     def submit(self, source: str, path: str) -> tuple[Status, bool]:
         """Store a change file with its Plan. The same again changes nothing (False)."""
-        compiled = compiling.known(source, path, self._config)
+        compiled = compiling.known(source, path)
         with explained():
             self._registry.ready()
             with self._registry.reading() as connection:
@@ -338,7 +338,7 @@ class Service:
     def _through(self, run: Run, gate: GateName, break_glass: str | None, listen: Listener) -> None:
         """Open a gate or raise what is missing. Break-glass skips approvals, soak and window, never Checks."""
         if gate is GateName.EXPAND:
-            compiling.still_fits(run.change, self._config, self._target)
+            compiling.still_fits(run.change, self._target)
         self._fresh(run.change, gate, listen)
         with self._registry.reading() as connection:
             status = statuses.gate(connection, run.change, gate)

@@ -170,7 +170,7 @@ def _redeploy(scene: _Scene, load: Load, over: threading.Event) -> None:
     since: dict[str, float] = {}
     while not over.wait(0.3):
         for change, state in scene.states().items():
-            if state not in _OLD_SHAPE_LEFT and not (change == shop.PHONE and state is State.BACKFILLED):
+            if state not in _OLD_SHAPE_LEFT:
                 since.pop(change, None)
                 load.bring_back(change)
             elif time.monotonic() - since.setdefault(change, time.monotonic()) >= _OVERLAP:

@@ -182,5 +182,5 @@ def play(release: Release) -> None:
     release.contract(shop.QUANTITY, State.CONTRACTED)
     release.purge(shop.QUANTITY)
     release.submit(shop.PHONE)
-    release.to(shop.PHONE, State.BACKFILLED)
+    release.to(shop.PHONE, State.SWITCHED)
     release.contract(shop.PHONE, State.COMPLETED)

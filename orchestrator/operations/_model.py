@@ -105,6 +105,6 @@ def checked(catalog: Catalog, question: Question, *, what: str, synced: bool) ->
             f"{what} depends on the clock or the user: checks could never confirm it",
             "compute it from columns of the row",
         )
-    types = {name: type_ for name, type_ in question.extra}
+    types = dict(question.extra)
     table = catalog.table(question.table)
     return tuple(Argument(name, types.get(name) or table.column(name).type) for name in fact.columns)

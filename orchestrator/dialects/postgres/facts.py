@@ -30,7 +30,7 @@ def volatility(connection: psycopg.Connection, expression: parser.Expression) ->
     return worst
 
 
-def facts(connection: psycopg.Connection, question: Question, asked: Table, known: dict[str, Table]) -> ExpressionFacts:
+def facts(connection: psycopg.Connection, question: Question, asked: Table) -> ExpressionFacts:
     """Ask the server about one expression. Its refusal is an answer, not an error."""
     text = question.sql if question.sql is not None else text_of(question.column or "")
     try:
@@ -93,7 +93,7 @@ def type_name(connection: psycopg.Connection, spelled: str) -> str | None:
         column = cursor.description[0] if cursor.description else None
         if column is None:
             return None
-        oid, modifier = column.type_code, column._fmod  # noqa: SLF001 - psycopg keeps the modifier private
+        oid, modifier = column.type_code, column._fmod
         connection.execute("SET LOCAL search_path = pg_catalog")
         spelled_out = fill("SELECT pg_catalog.format_type({o}, {m})", o=literal(oid), m=literal(modifier))
         row = connection.execute(spelled_out).fetchone()

@@ -149,9 +149,14 @@ def _create_index(connection: Connection, step: CreateIndex, step_id: str) -> Ob
     return DONE if valid else Observation(Seen.PARTIAL, f"{index} is invalid")
 
 
+_CONSTRAINT = """
+SELECT convalidated, contype::text FROM pg_catalog.pg_constraint
+ WHERE conrelid = pg_catalog.to_regclass(%s) AND conname = %s
+"""
+
+
 def _constraint(connection: Connection, where: TableName, name: str) -> tuple[bool, str] | None:
-    query = "SELECT convalidated, contype::text FROM pg_catalog.pg_constraint WHERE conrelid = pg_catalog.to_regclass(%s) AND conname = %s"
-    row = connection.execute(query, (quoted_name(where), name)).fetchone()
+    row = connection.execute(_CONSTRAINT, (quoted_name(where), name)).fetchone()
     return None if row is None else (row[0], row[1])
 
 

@@ -13,8 +13,19 @@ import postgast
 from postgast import pg_query_pb2 as nodes
 
 CLOCK = frozenset(
-    "now transaction_timestamp statement_timestamp clock_timestamp timeofday txid_current pg_current_xact_id"
-    " current_setting pg_backend_pid inet_client_addr inet_client_port".split()
+    {
+        "clock_timestamp",
+        "current_setting",
+        "inet_client_addr",
+        "inet_client_port",
+        "now",
+        "pg_backend_pid",
+        "pg_current_xact_id",
+        "statement_timestamp",
+        "timeofday",
+        "transaction_timestamp",
+        "txid_current",
+    }
 )
 """Functions whose value depends on when or by whom they are called, beyond their volatility."""
 

@@ -137,10 +137,11 @@ def snapshot(
     """Read everything a Plan needs. Missing tables are left out; the planner says which."""
     found = {spelled: oid for spelled in dict.fromkeys(tables) if (oid := resolve(connection, spelled)) is not None}
     known = {spelled: _table(connection, oid) for spelled, oid in found.items()}
-    asked = []
-    for question in dict.fromkeys(questions):
-        if question.table in known:
-            asked.append((question, _fact(connection, question, known)))
+    asked = [
+        (question, _fact(connection, question, known))
+        for question in dict.fromkeys(questions)
+        if question.table in known
+    ]
     subscriptions = connection.execute("SELECT count(*) FROM pg_catalog.pg_stat_subscription").fetchone()
     return Catalog(
         server_version=connection.info.server_version,
@@ -156,7 +157,7 @@ def _fact(connection: psycopg.Connection, question: Question, known: dict[str, T
     wanted = question.returns[1:] if question.returns and question.returns.startswith("%") else None
     if wanted is not None and not table.has(wanted):
         return ExpressionFacts(error=f"there is no column {wanted}")
-    return facts(connection, question, table, known)
+    return facts(connection, question, table)
 
 
 def _table(connection: psycopg.Connection, oid: int) -> Table:

@@ -192,8 +192,8 @@ END """,
 
 def _mirror_body(sync: Mirror, old: str) -> Composed:
     parts = {"o": name(old), "n": name(sync.new), "key": _key(sync), "sync": literal(sync.id)}
-    up = _assign(sync, "up", parts, source=old, into=sync.new)
-    down = _assign(sync, "down", parts, source=sync.new, into=old)
+    up = _assign(sync, "up", source=old, into=sync.new)
+    down = _assign(sync, "down", source=sync.new, into=old)
     return fill(
         """
 DECLARE
@@ -231,7 +231,7 @@ def _converted(conversion: Conversion | None, source: str, prefix: str = "") -> 
     return fill("{f}(NEW.{c})", f=function(prefix + conversion.name), c=name(source))
 
 
-def _assign(sync: Mirror, direction: str, parts: dict[str, Composable], *, source: str, into: str) -> Composed:
+def _assign(sync: Mirror, direction: str, *, source: str, into: str) -> Composed:
     conversion = sync.up if direction == "up" else sync.down
     if direction == "down" and not sync.reversible:
         return fill("NEW.{into} := NULL; failed := true;", into=name(into))

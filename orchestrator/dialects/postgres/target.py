@@ -33,6 +33,11 @@ SELECT pid, backend_start, application_name,
 """
 
 
+_END = """
+SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = %s AND backend_start = %s
+"""
+
+
 class PostgresSession:
     """A connection of ours, named by change, fence and ordinal."""
 
@@ -127,7 +132,7 @@ class PostgresSession:
 
     def end_backfill(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
         """Commit the marker's done_at synchronously (F12)."""
-        self._transaction((raw("SET LOCAL synchronous_commit = on") + raw(""), _mark(mark)), mark)
+        self._transaction((fill("SET LOCAL synchronous_commit = on"), _mark(mark)), mark)
         return Cursor(cursor.position, cursor.rows, True, True)
 
     def estimate(self, step: Backfill) -> int | None:
@@ -277,8 +282,7 @@ def _end_older(link: psycopg.Connection, change_id: str, fence: int) -> list[str
     for pid, started, name, building in _older(link, change_id, fence):
         if building:
             continue
-        query = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = %s AND backend_start = %s"
-        if link.execute(query, (pid, started)).fetchall():
+        if link.execute(_END, (pid, started)).fetchall():
             ended.append(name)
     return ended
 
