@@ -12,7 +12,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from orchestrator import compiling, gates, statuses
+from orchestrator import statuses
 from orchestrator.core.audit import Problem, verify
 from orchestrator.core.errors import Blocked, Waiting
 from orchestrator.core.gate import GateStatus, refusal
@@ -93,12 +93,16 @@ class Service:
 
     def plan(self, source: str, path: str) -> PlanView:
         """Compile a change file against its target. Writes nothing."""
+        from orchestrator import compiling
+
         with explained():
             compiled = compiling.compiled(source, path, self._config, self._target)
         return compiling.view(compiled.plan, compiled.sha256, self._target(compiled.plan.target))
 
     def submit(self, source: str, path: str) -> tuple[Status, bool]:
         """Store a change file with its Plan. The same again changes nothing (False)."""
+        from orchestrator import compiling
+
         compiled = compiling.known(source, path)
         with explained():
             self._registry.ready()
@@ -124,6 +128,8 @@ class Service:
 
     def gate_steps(self, change_id: str) -> tuple[StepView, ...]:
         """What the gate ahead will run: exact SQL, locks and undo."""
+        from orchestrator import compiling, gates
+
         row = self._row(change_id)
         gate = GATE_AHEAD.get(row.state)
         if gate is None:
@@ -149,6 +155,8 @@ class Service:
         Contract and purge count only once ``advance`` was asked for. A gate whose only lack is evidence is looked at, too,
         once its approvals are there.
         """
+        from orchestrator import gates
+
         with explained(), self._registry.reading() as connection:
             rows = [row for row in queries.changes(connection) if row.state not in TERMINAL and row.hold is None]
             return [row.id for row in rows if self._may_run(statuses.status(connection, row, full=False))]
@@ -185,6 +193,8 @@ class Service:
     def _speak(
         self, change_id: str, decision: str, gate: GateName | None, reason: str | None, version: int | None
     ) -> Status:
+        from orchestrator import gates
+
         row = self._row(change_id)
         ahead = gates.ahead(row, gate)
         gates.same_version(row, version)
@@ -205,6 +215,8 @@ class Service:
 
     def verify(self, change_id: str, *, checks: Sequence[str] = (), listen: Listener = nobody) -> Evidence:
         """Run the Checks of the gate ahead now. With ``checks``, only those: shown, not kept as Evidence."""
+        from orchestrator import gates
+
         row = self._row(change_id)
         gate = GATE_AHEAD.get(row.state)
         if gate is None:
@@ -213,6 +225,8 @@ class Service:
 
     def _fresh(self, row: ChangeRow, gate: GateName, listen: Listener = nobody) -> Evidence | None:
         """Evidence young enough to open the gate; taken again when it is not. None where no Checks are asked for."""
+        from orchestrator import gates
+
         with explained(), self._registry.reading() as connection:
             young = gates.young_evidence(connection, row, gate)
         if young is not None or not gates.checks_of(row, gate):
@@ -241,11 +255,15 @@ class Service:
 
     def _nothing_lost(self, change_id: str, verb: str) -> None:
         """Refuse to go back while a row holds a value that only the new shape can (F16)."""
+        from orchestrator import gates
+
         row = self._row(change_id)
         gates.going_back_loses(row, self._target(row.target), verb)
 
     def request(self, change_id: str, *, version: int | None = None) -> Status:
         """Ask the worker to go through the gate ahead once it is ready."""
+        from orchestrator import gates
+
         row = self._row(change_id)
         if row.state in WORKING:
             return self.status(change_id)
@@ -337,6 +355,8 @@ class Service:
 
     def _through(self, run: Run, gate: GateName, break_glass: str | None, listen: Listener) -> None:
         """Open a gate or raise what is missing. Break-glass skips approvals, soak and window, never Checks."""
+        from orchestrator import compiling
+
         if gate is GateName.EXPAND:
             compiling.still_fits(run.change, self._target)
         self._fresh(run.change, gate, listen)

@@ -11,8 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from orchestrator.core.gate import GateFacts, GateStatus, judge
-from orchestrator.core.plan import GatePolicy
+from orchestrator.core.gate import GateFacts, GatePolicy, GateStatus, judge
 from orchestrator.core.status import LeaseView, Status
 from orchestrator.core.view import Identity
 from state import queries

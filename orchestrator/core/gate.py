@@ -12,11 +12,20 @@ from datetime import datetime, timedelta
 
 from orchestrator.core.duration import window, words
 from orchestrator.core.errors import Blocked, OrchError, Stale, Waiting
-from orchestrator.core.plan import GatePolicy
 from state.model import Approval, Evidence, GateName, Hold, Verdict
 
 EVIDENCE_MAX_AGE = timedelta(minutes=10)
 """Older evidence is taken again before a gate opens (design §4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """What a Gate asks for. Times in seconds; ``window`` as written."""
+
+    approvals: int = 1
+    soak: float = 0.0
+    window: str | None = None
+    expires: float = 86400.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from orchestrator.core.catalog import Catalog, Question
 from orchestrator.core.errors import PlanRefused
+from orchestrator.core.gate import GatePolicy
 from orchestrator.core.ports import Reader
 from orchestrator.core.step import (
     AddColumn,
@@ -50,16 +51,6 @@ class Query:
     name: str
     sql: str
     expect: str
-
-
-@dataclass(frozen=True, slots=True)
-class GatePolicy:
-    """What a Gate asks for. Times in seconds; ``window`` as written."""
-
-    approvals: int = 1
-    soak: float = 0.0
-    window: str | None = None
-    expires: float = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
