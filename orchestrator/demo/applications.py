@@ -184,7 +184,7 @@ class _Session(threading.Thread):
             self._note(replace(entry, rows=((key, revision),), values=values), began)
 
     def _note(self, entry: Entry, began: float) -> None:
-        self._journal.append(replace(entry, seconds=time.monotonic() - began))
+        self._journal.append(replace(entry, seconds=time.monotonic() - began, at=time.time()))
         self.reads += entry.kind == "read"
         self.attempted += entry.kind != "read"
         self.failed += entry.outcome == "failed"

@@ -22,7 +22,10 @@ Outcome = Literal["committed", "maybe", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One transaction. ``rows`` are (key, revision) pairs, all holding ``values``: fact → shape → value."""
+    """One transaction. ``rows`` are (key, revision) pairs, all holding ``values``: fact → shape → value.
+
+    ``seconds`` is how long it took, ``at`` when it ended by this process's clock: for people, not for the proof.
+    """
 
     kind: Kind
     outcome: Outcome
@@ -32,6 +35,7 @@ class Entry:
     values: Mapping[str, Shapes] | None = None
     error: str | None = None
     seconds: float = 0.0
+    at: float = 0.0
 
 
 class Journal:

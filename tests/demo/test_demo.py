@@ -6,10 +6,14 @@ import os
 import subprocess
 import sys
 
+import psycopg
 import pytest
 
 from orchestrator.change import parse
+from orchestrator.core.catalog import TableName
+from orchestrator.core.step import Argument, Backfill
 from orchestrator.demo import shop
+from orchestrator.dialects.postgres.batches import bound
 from orchestrator.plugins import discover
 
 
@@ -33,3 +37,12 @@ def test_the_headless_demo_keeps_its_promises() -> None:
 def test_the_packaged_change_files_are_valid(change: str) -> None:
     source, path = shop.change_file(change)
     assert parse(source, path, discover("orchestrator.operations")).change == change
+
+
+def test_a_batch_over_the_orders_ends_where_the_number_ends_it_not_where_its_text_would(database: str) -> None:
+    step = Backfill(TableName("public", "orders"), "customer_email", (Argument("id", "bigint"),), "s", batch_rows=1000)
+    with psycopg.connect(database) as connection:
+        shop.create(connection, 5_000)
+        assert connection.execute(bound(step, None)).fetchone() == ("1000",)
+        assert connection.execute(bound(step, ("1000",))).fetchone() == ("2000",)
+        assert connection.execute(bound(step, ("4500",))).fetchone() is None

@@ -67,7 +67,8 @@ def between(step: Backfill, start: tuple[str, ...] | None, end: tuple[str, ...] 
 
 def bound(step: Backfill, start: tuple[str, ...] | None) -> Composed:
     """The key that ends the next batch; no row when less than a whole batch is left."""
-    keys = joined(", ", [name(argument.name) for argument in step.key])
+    # Qualified: a bare name in ORDER BY would mean the text in the output, and '100897' sorts before '2'.
+    keys = joined(", ", [fill("{t}.{k}", t=table(step.table), k=name(argument.name)) for argument in step.key])
     return fill(
         "SELECT {texts} FROM {t} WHERE {after} ORDER BY {keys} OFFSET {skip} LIMIT 1",
         texts=joined(", ", [fill("{k}::text", k=name(argument.name)) for argument in step.key]),
