@@ -126,10 +126,10 @@ def records(found: Compiled, source: str) -> tuple[NewChange, list[NewStep]]:
     return change, steps
 
 
-def still_fits(row: ChangeRow, targets: Targets) -> None:
+def still_fits(row: ChangeRow, target: Target) -> None:
     """Refuse to expand when the same file would now compile to another Plan. Raises Stale, PlanRefused."""
     file = _parse(row.source, row.id)
-    again = _compile(file, row.target, targets(row.target))
+    again = _compile(file, row.target, target)
     if again.sha256 != row.plan_sha256:
         raise Stale(
             f"the schema of {row.target} has changed since {row.id} was planned: the plan no longer fits",

@@ -59,11 +59,13 @@ def checks_of(row: ChangeRow, gate: GateName) -> tuple[Check, ...]:
     return expected(checks, plan_of(row), gate)
 
 
-def young_evidence(connection: Connection, row: ChangeRow, gate: GateName) -> Evidence | None:
-    """Evidence that is not too old, under today's plan."""
-    found = queries.latest_evidence(connection, row.id, gate)
-    age = queries.evidence_age_seconds(connection, row.id, gate)
-    return found if found and age is not None and age < EVIDENCE_MAX_AGE.total_seconds() else None
+def fresh(registry: Registry, row: ChangeRow, gate: GateName, target: Target, listen: Listener) -> None:
+    """See to it that the gate's evidence is young enough to open it: run its Checks again when it is not."""
+    with registry.reading() as connection:
+        age = queries.evidence_age_seconds(connection, row.id, gate)
+    young = age is not None and age < EVIDENCE_MAX_AGE.total_seconds()
+    if not young and checks_of(row, gate):
+        verify(registry, row, gate, target, listen)
 
 
 def evidence_digest(connection: Connection, row: ChangeRow, gate: GateName) -> str:

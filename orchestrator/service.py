@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Self
 from orchestrator import statuses
 from orchestrator.core.audit import Problem, verify
 from orchestrator.core.errors import Blocked, Waiting
-from orchestrator.core.gate import GateStatus, refusal
 from orchestrator.core.progress import Listener, Progress, nobody
 from orchestrator.core.status import Status
 from orchestrator.core.view import Diagnosis, Identity, PlanView, StepView
@@ -28,7 +27,6 @@ from state.store import Registry
 if TYPE_CHECKING:
     from orchestrator.config import Config
     from orchestrator.core.ports import Target
-    from orchestrator.engine.run import Run
 
 ASKED = frozenset({GateName.CONTRACT, GateName.PURGE})
 """Gates that a worker goes through only after ``advance`` was asked for."""
@@ -155,7 +153,6 @@ class Service:
         Contract and purge count only once ``advance`` was asked for. A gate whose only lack is evidence is looked at, too,
         once its approvals are there.
         """
-        from orchestrator import gates
 
         with explained(), self._registry.reading() as connection:
             rows = [row for row in queries.changes(connection) if row.state not in TERMINAL and row.hold is None]
@@ -167,7 +164,9 @@ class Service:
         if status.state in WORKING:
             return True
         gate = status.gate
-        if gate is None or (gate.phase in ASKED and status.requested is not gate.phase):
+        if gate is None:
+            return True
+        if gate.phase in ASKED and status.requested is not gate.phase:
             return False
         return all(need.name == "evidence" for need in gate.missing)
 
@@ -198,8 +197,9 @@ class Service:
         row = self._row(change_id)
         ahead = gates.ahead(row, gate)
         gates.same_version(row, version)
-        fresh = self._fresh(row, ahead) if decision == "approve" else None
         with explained():
+            if decision == "approve":
+                gates.fresh(self._registry, row, ahead, self._target(row.target), nobody)
             with self._registry.reading() as connection:
                 digest = gates.evidence_digest(connection, row, ahead)
             self._registry.decide_gate(
@@ -207,7 +207,7 @@ class Service:
                 ahead,
                 decision,
                 plan_sha256=row.plan_sha256,
-                evidence_sha256=fresh.sha256 if fresh else digest,
+                evidence_sha256=digest,
                 reason=reason,
                 valid_for=gates.validity(row, ahead),
             )
@@ -222,16 +222,6 @@ class Service:
         if gate is None:
             raise Blocked(f"{change_id} is {row.state.value}: no gate is ahead", f"orch status {change_id}")
         return gates.verify(self._registry, row, gate, self._target(row.target), listen, only=checks)
-
-    def _fresh(self, row: ChangeRow, gate: GateName, listen: Listener = nobody) -> Evidence | None:
-        """Evidence young enough to open the gate; taken again when it is not. None where no Checks are asked for."""
-        from orchestrator import gates
-
-        with explained(), self._registry.reading() as connection:
-            young = gates.young_evidence(connection, row, gate)
-        if young is not None or not gates.checks_of(row, gate):
-            return young
-        return gates.verify(self._registry, row, gate, self._target(row.target), listen)
 
     def pause(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
         """Hold a Change; a running backfill stops within a batch."""
@@ -295,83 +285,34 @@ class Service:
         One phase, then return; with ``through``, on to that state. A closed gate is waited at for ``wait`` seconds.
         Raises the refusal that says what is missing.
         """
-        from orchestrator.engine.runner import running
+        from orchestrator.advancing import phase
 
         deadline = time.monotonic() + wait
-        while True:
-            row = self._row(change_id)
-            if row.state in TERMINAL:
-                if through is not None and row.state is not through:
-                    raise Blocked(
-                        f"{change_id} is {row.state.value} and never {through.value}", "orch audit " + change_id
-                    )
-                return self.status(change_id)
+        while not _arrived(row := self._row(change_id), through):
             try:
-                with (
-                    explained(),
-                    running(self._registry, self._target(row.target), change_id, self._client, listen) as run,
-                ):
-                    self._one_phase(run, break_glass, listen)
+                with explained():
+                    phase(self._registry, self._target(row.target), change_id, self._client, break_glass, listen)
             except Waiting as missing:
                 if time.monotonic() >= deadline:
                     raise
                 listen(Progress(change_id, None, "waiting", missing.message))
                 time.sleep(POLL)
                 continue
-            status = self.status(change_id)
-            if through is None or status.state is through:
-                return status
-
-    def _one_phase(self, run: Run, break_glass: str | None, listen: Listener) -> None:
-        """Under the lease: repair what was lost, then one phase."""
-        from orchestrator.engine import runner
-
-        if run.change.state in WORKING:
-            run.stop_if_held()
-            if run.change.state in runner.PHASE_OF:
-                runner.confirm(run)
-            runner.work(run)
-            return
-        while run.change.state in GATE_AHEAD:
-            gate = GATE_AHEAD[run.change.state]
-            if not run.plan.of(gate.value) and gate is not GateName.PURGE:
-                runner.start(run)
-                continue
-            runner.confirm(run)
-            self._through(run, gate, break_glass, listen)
-            runner.start(run)
-            runner.work(run)
-            break
-        self._pass_empty(run)
-
-    def _pass_empty(self, run: Run) -> None:
-        """Phases without steps are passed with their event and without a gate."""
-        from orchestrator.engine import runner
-
-        while (gate := GATE_AHEAD.get(run.change.state)) is not None and gate is not GateName.PURGE:
-            if run.plan.of(gate.value):
-                return
-            runner.start(run)
-
-    def _through(self, run: Run, gate: GateName, break_glass: str | None, listen: Listener) -> None:
-        """Open a gate or raise what is missing. Break-glass skips approvals, soak and window, never Checks."""
-        from orchestrator import compiling
-
-        if gate is GateName.EXPAND:
-            compiling.still_fits(run.change, self._target)
-        self._fresh(run.change, gate, listen)
-        with self._registry.reading() as connection:
-            status = statuses.gate(connection, run.change, gate)
-        missing = status.missing
-        if break_glass is not None and missing:
-            missing = tuple(need for need in missing if need.kind in ("check", "hold"))
-            if not missing:
-                data = {"reason": break_glass, "gate": gate.value, "skipped": [need.name for need in status.missing]}
-                run.change = run.registry.record(run.change.id, Event.BREAK_GLASS, data, fence=run.lease.fence)
-                return
-        if missing:
-            raise refusal(run.change.id, GateStatus(gate, False, missing, status.evidence_sha256))
+            if through is None:
+                break
+        return self.status(change_id)
 
     def _row(self, change_id: str) -> ChangeRow:
         with explained(), self._registry.reading() as connection:
             return queries.change(connection, change_id)
+
+
+def _arrived(row: ChangeRow, through: State | None) -> bool:
+    """Whether nothing is left to advance to. Raises Blocked when ``through`` can no longer be reached."""
+    if through is not None and row.state is through:
+        return True
+    if row.state not in TERMINAL:
+        return False
+    if through is not None:
+        raise Blocked(f"{row.id} is {row.state.value}, and never {through.value} again", f"orch audit {row.id}")
+    return True

@@ -17,7 +17,7 @@ from orchestrator.core.view import Identity
 from state import queries
 from state.digest import NO_FINDINGS
 from state.machine import GATE_AHEAD, Shape
-from state.model import ChangeRow, GateName, Phase
+from state.model import ChangeRow, Evidence, GateName, Phase
 from state.queries import Standing
 
 
@@ -43,6 +43,7 @@ def status(connection: Connection, row: ChangeRow, *, full: bool) -> Status:
     name = GATE_AHEAD.get(row.state)
     judged = gate(connection, row, name) if name is not None and name.value in _phases(row) else None
     steps = tuple(queries.steps(connection, row.id))
+    evidence = queries.latest_evidence(connection, row.id, name) if name is not None else None
     return Status(
         change=row.id,
         title=row.title,
@@ -56,11 +57,19 @@ def status(connection: Connection, row: ChangeRow, *, full: bool) -> Status:
         lease=LeaseView(lease.lease.owner or "", lease.lease.fence, lease.seconds_left) if lease.held else None,
         requested=row.requested,
         gate=judged,
-        evidence=queries.latest_evidence(connection, row.id, name) if name is not None else None,
+        evidence=evidence,
+        rejected_rows=_rejected(evidence),
         approvals=tuple(a.approval for a in queries.approvals(connection, row.id)) if full else (),
         steps=steps,
         backfills=tuple(queries.backfills(connection, row.id)),
     )
+
+
+def _rejected(evidence: Evidence | None) -> int:
+    """Rows that do not convert, as the Checks of the gate ahead last counted them."""
+    if evidence is None:
+        return 0
+    return sum(found.mismatches for found in evidence.findings if found.name.startswith("no_rejected_rows"))
 
 
 def gate(connection: Connection, row: ChangeRow, name: GateName) -> GateStatus:

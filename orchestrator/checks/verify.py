@@ -27,7 +27,7 @@ def _ask(reader: Reader, query: Query) -> Finding:
     started = time.monotonic()
     name, definition = f"verify:{query.name}", f"{query.sql} = {query.expect}"
     try:
-        rows = reader.rows(query.sql)
+        rows = reader.ask(query.sql)
     except ConnectionLost:
         raise
     except TargetError as error:

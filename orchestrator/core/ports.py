@@ -96,6 +96,9 @@ class Reader(Protocol):
     def rows(self, query: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query. Raises TargetError."""
 
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """All rows of a query written by a person, read-only, names resolved as for the login. Raises TargetError."""
+
     def observe(self, step: Step, step_id: str) -> Observation:
         """What the catalog shows of the Step."""
 
@@ -156,6 +159,3 @@ class Target(Protocol):
 
     def reader(self) -> AbstractContextManager[Reader]:
         """A session that only reads."""
-
-    def rejected_rows(self, change_id: str) -> int:
-        """How many rows are recorded as not convertible."""

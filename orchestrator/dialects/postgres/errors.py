@@ -15,7 +15,8 @@ from orchestrator.core.ports import ConnectionLost, Fenced, LockNotGranted, Targ
 
 FENCED = "OR409"
 """Raised by orch_target.check_fence."""
-_RETRY = frozenset({"55P03", "40P01", "40001"})
+_RETRY = frozenset({"55P03", "40P01", "40001", "57014"})
+"""lock_not_available, deadlock_detected, serialization_failure, query_canceled (our own statement_timeout)."""
 _GONE = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
 
 

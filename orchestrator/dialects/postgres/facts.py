@@ -11,7 +11,17 @@ from psycopg import sql
 
 from orchestrator.core.catalog import ExpressionFacts, Question, Table
 from orchestrator.dialects.postgres import parser
-from orchestrator.dialects.postgres.text import Composable, Composed, fill, joined, literal, name, raw, table
+from orchestrator.dialects.postgres.text import (
+    Composable,
+    Composed,
+    fill,
+    joined,
+    literal,
+    name,
+    raw,
+    search_path,
+    table,
+)
 
 _WORST = """
 SELECT coalesce(max(p.provolatile::text), 'i') FROM pg_catalog.pg_proc p
@@ -40,8 +50,7 @@ def facts(connection: psycopg.Connection, question: Question, asked: Table) -> E
     if parsed.reads_tables:
         return ExpressionFacts(error="it reads other rows, which change without this row's knowing")
     with connection.transaction(force_rollback=True):
-        path = fill("SET LOCAL search_path = pg_catalog, {s}, public, pg_temp", s=name(asked.name.schema))
-        connection.execute(path)
+        connection.execute(fill("SET LOCAL {path}", path=search_path(asked.name.schema)))
         worst = volatility(connection, parsed)
         try:
             kind = _type_of(connection, question, text, asked)

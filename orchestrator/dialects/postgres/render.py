@@ -304,6 +304,14 @@ _RENDERERS: dict[type, Callable[[Any], Rendered]] = {
 }
 
 
+def schema(step: Step) -> str:
+    """The schema of the table a Step is about."""
+    if isinstance(step, SwitchReads):
+        return "orch_target"
+    where = step.sync.table if isinstance(step, InstallSync | RemoveSync) else step.table
+    return where.schema
+
+
 def render(step: Step) -> Rendered:
     """The Step in SQL."""
     return _RENDERERS[type(step)](step)

@@ -22,7 +22,7 @@ from orchestrator.dialects.postgres import backfill, bootstrap, connection, rend
 from orchestrator.dialects.postgres.errors import translated
 from orchestrator.dialects.postgres.observe import observe
 from orchestrator.dialects.postgres.snapshot import dependents, snapshot
-from orchestrator.dialects.postgres.text import fill, joined, literal, raw
+from orchestrator.dialects.postgres.text import fill, joined, literal, raw, search_path
 
 _OURS = """
 SELECT pid, backend_start, application_name,
@@ -49,10 +49,17 @@ class PostgresSession:
         with translated():
             return self._link.execute(query, parameters or None).fetchall()
 
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """All rows of a query written by a person, read-only, names resolved as for the login. Raises TargetError."""
+        with translated(), self._link.transaction(force_rollback=True):
+            self._link.execute("SET TRANSACTION READ ONLY")
+            self._link.execute("SET LOCAL search_path TO DEFAULT")
+            return self._link.execute(query.encode()).fetchall()
+
     def apply(self, step: Step, mark: Mark) -> None:
         """Send the Step once. Raises TargetError."""
         rendered = render.render(step)
-        self._patience(rendered)
+        self._prepare(step, rendered)
         if rendered.concurrent:
             self._alone(rendered.forward, mark)
             self._transaction((_mark(mark),), mark)
@@ -62,8 +69,8 @@ class PostgresSession:
     def undo(self, step: Step, mark: Mark) -> None:
         """Send the Step's undo once; each of its messages is a transaction of its own. Raises TargetError."""
         rendered = render.render(step)
+        self._prepare(step, rendered)
         if rendered.concurrent:
-            self._patience(rendered)
             self._alone(rendered.undo, mark)
         for message in () if rendered.concurrent else rendered.undo:
             self._transaction(message, mark)
@@ -73,7 +80,7 @@ class PostgresSession:
         """Remove a partial effect, so that the Step can be applied again."""
         if isinstance(step, CreateIndex):
             rendered = render.render(step)
-            self._patience(rendered)
+            self._prepare(step, rendered)
             self._alone(rendered.undo, mark)
 
     def observe(self, step: Step, step_id: str) -> Observation:
@@ -86,15 +93,17 @@ class PostgresSession:
         with translated():
             return dependents(self._link, table)
 
-    def _patience(self, rendered: render.Rendered) -> None:
-        """Steps whose lock blocks no application wait as long as it takes; a lock_timeout would leave an invalid index."""
+    def _prepare(self, step: Step, rendered: render.Rendered) -> None:
+        """Names in the change's own expressions resolve as they did when they were planned.
+
+        Steps whose lock blocks no application wait for it as long as it takes; a lock_timeout would leave an invalid index.
+        """
         patient = rendered.concurrent or rendered.patient
+        limits = "0; SET statement_timeout = 0" if patient else "{limit}; SET statement_timeout = '10s'"
+        settings = fill("SET lock_timeout = " + limits, limit=literal(connection.LOCK_TIMEOUT))
         with translated():
-            self._link.execute(
-                "SET lock_timeout = 0; SET statement_timeout = 0"
-                if patient
-                else f"SET lock_timeout = '{connection.LOCK_TIMEOUT}'; SET statement_timeout = '10s'"
-            )
+            self._link.execute(settings)
+            self._link.execute(fill("SET {path}", path=search_path(render.schema(step))))
 
     def _alone(self, messages: Sequence[tuple[Composed, ...]], mark: Mark) -> None:
         with translated():
@@ -224,14 +233,6 @@ class PostgresTarget:
         with self._link("orch:read") as link:
             link.execute("SET default_transaction_read_only = on; SET statement_timeout = 0")
             yield PostgresSession(link)
-
-    def rejected_rows(self, change_id: str) -> int:
-        """How many rows are recorded as not convertible."""
-        with self._link("orch:read") as link, translated():
-            row = link.execute(
-                "SELECT count(*) FROM orch_target.rejected_row WHERE change_id = %s", (change_id,)
-            ).fetchone()
-            return int(row[0]) if row else 0
 
     @contextmanager
     def _link(self, name: str) -> Iterator[psycopg.Connection]:

@@ -49,13 +49,30 @@ def text(statement: Composable) -> str:
     return statement.as_string(None)
 
 
+def search_path(schema: str) -> Composed:
+    """Where names in the expressions of a change file are looked up: the same at plan time, in DDL and in functions."""
+    return fill("search_path = pg_catalog, {schema}, public, pg_temp", schema=name(schema))
+
+
 def pinned(schema: str) -> Composed:
     """The settings every generated function carries, so that an expression means the same in every session (F11)."""
     return fill(
-        "SET search_path = pg_catalog, {schema}, public, pg_temp"
-        " SET \"TimeZone\" = 'UTC' SET \"DateStyle\" = 'ISO, MDY' SET \"IntervalStyle\" = 'postgres'",
-        schema=name(schema),
+        "SET {path} SET \"TimeZone\" = 'UTC' SET \"DateStyle\" = 'ISO, MDY' SET \"IntervalStyle\" = 'postgres'",
+        path=search_path(schema),
     )
 
 
-__all__ = ["Composable", "Composed", "fill", "joined", "literal", "name", "pinned", "raw", "sql", "table", "text"]
+__all__ = [
+    "Composable",
+    "Composed",
+    "fill",
+    "joined",
+    "literal",
+    "name",
+    "pinned",
+    "raw",
+    "search_path",
+    "sql",
+    "table",
+    "text",
+]

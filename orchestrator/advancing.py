@@ -1,0 +1,77 @@
+"""One phase of a Change under its Lease: repair what was lost, open the gate, bring the phase about.
+
+Why it exists: this is the one path by which production is touched, for the CLI in a pipeline and for the worker alike.
+"""
+
+from __future__ import annotations
+
+from orchestrator import compiling, gates, statuses
+from orchestrator.core.gate import GateStatus, Requirement, refusal
+from orchestrator.core.ports import Target
+from orchestrator.core.progress import Listener
+from orchestrator.engine import runner
+from orchestrator.engine.run import Run
+from state.machine import GATE_AHEAD, WORKING
+from state.model import Event, GateName, State
+from state.store import Registry
+
+UNSKIPPABLE = frozenset({"check", "hold"})
+"""Kinds of requirements that break-glass does not skip."""
+
+
+def phase(
+    registry: Registry, target: Target, change_id: str, client: str, break_glass: str | None, listen: Listener
+) -> None:
+    """Finish the work in hand, or run the next phase that has steps. Raises OrchError."""
+    with runner.running(registry, target, change_id, client, listen) as run:
+        if run.change.state in WORKING:
+            _go_on(run)
+        else:
+            _next_phase(run, break_glass)
+
+
+def _go_on(run: Run) -> None:
+    run.stop_if_held()
+    if run.change.state in runner.PHASE_OF:
+        runner.confirm(run)
+    runner.work(run)
+
+
+def _next_phase(run: Run, break_glass: str | None) -> None:
+    if run.change.state is State.PLANNED:
+        compiling.still_fits(run.change, run.target)
+    if _pass_empty(run):
+        return
+    gate = GATE_AHEAD[run.change.state]
+    runner.confirm(run)
+    _open(run, gate, break_glass)
+    runner.start(run)
+    runner.work(run)
+    _pass_empty(run)
+
+
+def _pass_empty(run: Run) -> bool:
+    """Pass phases without steps, with their events and without a gate; whether that was the end of the Change."""
+    while (gate := GATE_AHEAD.get(run.change.state)) is not None:
+        if run.plan.of(gate.value):
+            return False
+        runner.start(run)
+    return True
+
+
+def _open(run: Run, gate: GateName, break_glass: str | None) -> None:
+    """Open a gate, or raise what is missing. Break-glass skips approvals, soak and window, never Checks."""
+    gates.fresh(run.registry, run.change, gate, run.target, run.listen)
+    with run.registry.reading() as connection:
+        status = statuses.gate(connection, run.change, gate)
+    missing = status.missing
+    if break_glass is not None and missing and not _unskippable(missing):
+        data = {"reason": break_glass, "gate": gate.value, "skipped": [need.name for need in missing]}
+        run.change = run.registry.record(run.change.id, Event.BREAK_GLASS, data, fence=run.lease.fence)
+    elif missing:
+        left = _unskippable(missing) if break_glass is not None else missing
+        raise refusal(run.change.id, GateStatus(gate, False, left, status.evidence_sha256))
+
+
+def _unskippable(missing: tuple[Requirement, ...]) -> tuple[Requirement, ...]:
+    return tuple(need for need in missing if need.kind in UNSKIPPABLE)
