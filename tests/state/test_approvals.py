@@ -22,7 +22,7 @@ from state.errors import (
     StaleApproval,
     UnknownChange,
 )
-from state.model import Approval, Event, Finding, GateName, Verdict
+from state.model import Approval, BackfillRow, Event, Finding, GateName, Verdict
 from state.queries import Standing
 from state.store import Registry
 from tests.state.conftest import Person, audit, new, new_steps
@@ -210,3 +210,30 @@ def test_every_standing_can_be_read() -> None:
         "rejected",
         "spent",
     }
+
+
+def test_a_worker_needs_no_more_than_the_readme_says(registry: Registry, person: Person, connect: Connect) -> None:
+    worker = person("worker")
+    connect().execute(
+        "GRANT INSERT, UPDATE, DELETE ON orch.change, orch.step, orch.lease, orch.backfill TO worker;"
+        "GRANT INSERT ON orch.evidence TO worker; GRANT EXECUTE ON FUNCTION orch.append_event TO worker"
+    )
+    worker.ready()
+    worker.submit(new(), new_steps())
+    worker.submit(new(title="Other", definition={"other": 1}), new_steps())
+    fence = worker.acquire(ID, "worker", 60)
+    worker.record_evidence(ID, GateName.EXPAND, [], PLAN)
+    _decide(worker)
+    worker.record(ID, Event.EXPAND_STARTED, fence=fence)
+    worker.step_started(ID, 0, fence)
+    worker.progress(BackfillRow(ID, 0, "orders", 1, None, None, None, None, worker.now()), fence)
+    worker.step_done(ID, 0, fence)
+    worker.release(ID, fence)
+    assert audit(registry) == []
+    for statement in (
+        "DELETE FROM orch.event",
+        "UPDATE orch.event_head SET seq = 0",
+        "UPDATE orch.approval SET at = now()",
+    ):
+        with pytest.raises(ProgrammingError, match="permission denied"), worker._engine.begin() as connection:
+            connection.execute(text(statement))
