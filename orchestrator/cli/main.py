@@ -11,13 +11,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import acting, reading, screens, wiring
+from orchestrator.cli import acting, light, reading, screens, wiring
 from orchestrator.cli.failures import guarded
 from orchestrator.cli.text import out
 from orchestrator.cli.wiring import ConfigFile, Url
 
 app = typer.Typer(
     name="orch",
+    cls=light.Group,
     help="Takes PostgreSQL schema changes through expand, backfill, switch reads and contract.",
     invoke_without_command=True,
     rich_markup_mode=None,
@@ -44,8 +45,8 @@ for _verb in (
     screens.tui,
     screens.demo,
 ):
-    app.command()(_verb)
-app.command(hidden=True)(reading.schema)
+    app.command(cls=light.Command)(_verb)
+app.command(cls=light.Command, hidden=True)(reading.schema)
 
 
 def _show_version(wanted: bool) -> None:
