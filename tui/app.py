@@ -10,12 +10,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.worker import Worker
 
 from orchestrator.core.errors import OrchError
 from orchestrator.core.status import Status
@@ -77,6 +79,10 @@ class OrchApp(App[int]):
         self.set_interval(INTERVAL, self._tick)
         self.call_later(self._tick)
 
+    def wake(self) -> None:
+        """Read now instead of at the next tick."""
+        self.call_later(self._tick)
+
     def _told_to_leave(self, code: int) -> None:
         self.exit(code, return_code=code)
 
@@ -89,14 +95,21 @@ class OrchApp(App[int]):
             self.notify(news, severity="warning", timeout=20, markup=False)
         self._show()
         if self._poll.may_start():
-            self.run_worker(self._listen(), group="poll", exclusive=True, exit_on_error=False)
+            self._begin("poll", partial(self._listen, self._poll.start()))
 
-    async def _listen(self) -> None:
+    def _begin(self, group: str, work: Callable[[], Coroutine[None, None, None]]) -> Worker[None]:
+        # Not exclusive: Poll and _busy already see to that, and a cancelled wait would not end its thread.
+        worker: Worker[None] = self.run_worker(work, group=group, exit_on_error=False)
+        return worker
+
+    async def _listen(self, began: float) -> None:
         wanted = {screen: read for screen in self._live() if (read := screen.reading())}
-        answers = await self._poll.ask(wanted)
+        answers = await self._poll.ask(began, wanted)
         self._show(answers)
 
     def _live(self) -> list[Live]:
+        if not self.is_running:  # taking the screens down has begun
+            return []
         return [s for s in self.screen_stack if isinstance(s, Live) and s.is_mounted]
 
     def _show(self, answers: dict[Live, object] | None = None) -> None:
@@ -111,8 +124,7 @@ class OrchApp(App[int]):
             self.notify(text, severity="warning", markup=False)
             return
         self._busy[change] = f"{verb} {change}"
-        work = self._send(verb, change, reason, version)
-        self.run_worker(work, group=f"send {change}", exclusive=True, exit_on_error=False)
+        self._begin(f"send {change}", partial(self._send, verb, change, reason, version))
         self._show()
 
     async def _send(self, verb: str, change: str, reason: str | None, version: int | None) -> None:

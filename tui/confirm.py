@@ -72,6 +72,7 @@ class IntentModal(ModalScreen[Answer | None]):
         fields = self.query(Input)
         (fields.first() if fields else self.query_one("#cancel")).focus()
         self.show(self.host.world)
+        self.host.wake()
 
     def reading(self) -> Reading | None:
         """The statuses are enough."""

@@ -41,6 +41,7 @@ class DetailScreen(ChangeScreen):
         self._status: Status | None = None
         self._events: list[EventRow] = []
         self._failed = ""
+        self._asked = False
 
     def compose(self) -> ComposeResult:
         """Header, text, keys."""
@@ -52,6 +53,7 @@ class DetailScreen(ChangeScreen):
         """Start with what the list knew."""
         self.query_one("#detail").focus()
         self.show(self.host.world)
+        self.host.wake()
 
     def selected(self) -> Status | None:
         """This change, as last read in full."""
@@ -69,7 +71,7 @@ class DetailScreen(ChangeScreen):
     def show(self, world: World, read: object | None = None) -> None:
         """Show what was read."""
         if isinstance(read, tuple):
-            self._status, self._failed = read[0], ""
+            self._status, self._failed, self._asked = read[0], "", True
             last = self._events[-1].seq if self._events else 0
             self._events += [event for event in read[1] if event.seq > last]
             del self._events[:-KEPT_EVENTS]
@@ -84,7 +86,8 @@ class DetailScreen(ChangeScreen):
         status = self.selected()
         if status is None:
             return lines
-        return lines + detail_lines(status, width, world.now, self._events, world.live)
+        events = self._events if self._asked else None
+        return lines + detail_lines(status, width, world.now, events, world.live)
 
     def action_back(self) -> None:
         """Back to the list."""

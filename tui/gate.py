@@ -6,6 +6,8 @@ the plan.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.core.errors import OrchError
 from tui.confirm import IntentModal
 from tui.live import Reading
@@ -18,14 +20,17 @@ class GateModal(IntentModal):
     _failed = ""
 
     def reading(self) -> Reading | None:
-        """The Steps, until they are known; the plan digest says whether they stay the same."""
+        """The Steps, and who spoke before, until they are known; plan digest and version say whether they stay so."""
         change = self.seen.change
-        return (lambda service: service.gate_steps(change)) if self.steps is None else None
+        if self.steps is not None:
+            return None
+        return lambda service: (service.status(change).approvals, service.gate_steps(change))
 
     def show(self, world: World, read: object | None = None) -> None:
         """Take in the Steps."""
         if isinstance(read, tuple):
-            self.steps, self._failed = read, ""
+            approvals, self.steps = read
+            self.seen, self._failed = replace(self.seen, approvals=approvals), ""
         elif isinstance(read, OrchError):
             self._failed = read.message
         super().show(world)

@@ -126,6 +126,8 @@ def impossible(verb: str, status: Status) -> str:
         return f"{name} is {state.value}; nothing is left to do"
     if verb in ("approve", "reject", "advance") and state not in GATE_AHEAD:
         return f"{name} is {state.value}, so there is no gate to {verb}; wait until it is done"
+    if verb in ("approve", "reject") and status.gate is None:
+        return f"{name} has nothing to {verb}: no step waits behind this gate; a goes on"
     if verb == "pause" and status.hold is not None:
         return f"{name} is already held by {status.hold.actor}: {status.hold.reason}"
     if verb == "resume" and status.hold is None:

@@ -32,3 +32,6 @@ class Host(Protocol):
 
     def send(self, verb: str, change: str, reason: str | None, version: int | None) -> None:
         """Post an intent to the service."""
+
+    def wake(self) -> None:
+        """Read now instead of at the next tick."""

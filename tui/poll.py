@@ -18,9 +18,8 @@ from tui.service import Service
 from tui.viewmodel import World
 
 PATIENCE = 10.0
-"""Seconds after which a call is left behind."""
-LEFT_BEHIND = 3
-"""How many calls may hang at once."""
+"""Seconds after which the first hanging call is left behind; each further one is given twice as long."""
+LONGEST = 60.0
 
 
 class Poll:
@@ -33,6 +32,7 @@ class Poll:
         self._heard: float | None = None
         self._trouble, self._next_step = "", ""
         self._hanging: list[float] = []
+        self._rest = 0.0
 
     def world(self, busy: str = "") -> World:
         """What is known now."""
@@ -40,16 +40,20 @@ class Poll:
         return World(self._clock(), self._statuses, self._identity, age, self._trouble, self._next_step, busy)
 
     def may_start(self) -> bool:
-        """Whether to ask again: not while a fresh call is out, and not when too many hang."""
+        """Whether to ask again: after as long a rest as the last call took; later, the more calls hang."""
         if not self._hanging:
-            return True
-        late = self._monotonic() - self._hanging[-1] > PATIENCE
-        return late and len(self._hanging) < LEFT_BEHIND
+            return self._monotonic() >= self._rest
+        patience = min(PATIENCE * 2.0 ** (len(self._hanging) - 1), LONGEST)
+        return self._monotonic() - self._hanging[-1] > patience
 
-    async def ask(self, wanted: Mapping[Live, Reading]) -> dict[Live, object]:
-        """Read statuses, and what each screen wants besides. Never raises what the service raised."""
+    def start(self) -> float:
+        """Note that a call goes out; what it returns is handed to ``ask``."""
         began = self._monotonic()
         self._hanging.append(began)
+        return began
+
+    async def ask(self, began: float, wanted: Mapping[Live, Reading]) -> dict[Live, object]:
+        """Read statuses, and what each screen wants besides. Never raises what the service raised."""
 
         def read() -> tuple[Identity, tuple[Status, ...], dict[Live, object]]:
             identity = self._identity or self._service.identity()
@@ -57,17 +61,30 @@ class Poll:
             return identity, statuses, {s: _tried(r, self._service) for s, r in wanted.items()}
 
         try:
-            self._identity, self._statuses, answers = await in_thread(read)
+            identity, statuses, answers = await in_thread(read)
         except OrchError as error:
-            self._trouble, self._next_step = error.message, error.next_step
+            self._failed(began, error.message, error.next_step)
         except Exception as error:
-            self._trouble, self._next_step = f"{type(error).__name__}: {error}", ""
+            self._failed(began, f"{type(error).__name__}: {error}", "")
         else:
-            self._trouble, self._next_step, self._heard = "", "", began
-            return answers
+            return answers if self._told(began, identity, statuses) else {}
         finally:
             self._hanging.remove(began)
+            self._rest = 2 * self._monotonic() - began
         return {}
+
+    def _told(self, began: float, identity: Identity, statuses: tuple[Status, ...]) -> bool:
+        """Take an answer in, unless a later one came first."""
+        if self._heard is not None and began < self._heard:
+            return False
+        self._identity, self._statuses, self._heard = identity, statuses, began
+        self._trouble, self._next_step = "", ""
+        return True
+
+    def _failed(self, began: float, trouble: str, next_step: str) -> None:
+        """Take a failure in, unless a later call was answered."""
+        if self._heard is None or began >= self._heard:
+            self._trouble, self._next_step = trouble, next_step
 
 
 def _tried(read: Reading, service: Service) -> object:

@@ -78,9 +78,8 @@ def main() -> None:
     parser.add_argument("--size", type=_size, default=(120, 36), metavar="WIDTHxHEIGHT")
     parser.add_argument("--keys", nargs="*", default=[], help="keys to press first, such as enter or A")
     given = parser.parse_args()
-    from orchestrator.service import Service as RealService
-
     from orchestrator.config import load
+    from orchestrator.service import Service as RealService
 
     shoot(RealService(load(), client="tui"), given.out, given.size, given.keys)
 

@@ -46,6 +46,7 @@ class SqlScreen(Screen[None]):
         """Start reading."""
         self.query_one("#sql").focus()
         self.show(cast(Host, self.app).world)
+        cast(Host, self.app).wake()
 
     def reading(self) -> Reading | None:
         """The Steps, once for each version of the change."""

@@ -88,7 +88,7 @@ def test_every_gate_says_its_effect() -> None:
 
 @pytest.mark.parametrize("state", list(State))
 def test_each_request_is_possible_or_says_why_not(state: State) -> None:
-    change = status("c", state)
+    change = status("c", state, gate=CONTRACT.gate)
     possible = {verb for verb in INTENTS if not impossible(verb, change)}
     if state in TERMINAL:
         assert possible == set()
@@ -97,6 +97,11 @@ def test_each_request_is_possible_or_says_why_not(state: State) -> None:
     assert "pause" in possible
     assert "resume" not in possible
     assert ("undo" in possible) is (state in (State.SWITCHED, State.CONTRACTED))
+
+
+def test_a_gate_without_steps_has_nothing_to_approve() -> None:
+    assert "no step waits" in impossible("approve", status("c", State.EXPANDED))
+    assert impossible("advance", status("c", State.EXPANDED)) == ""
 
 
 def test_abort_is_over_once_contract_began() -> None:

@@ -32,7 +32,7 @@ async def test_the_screen_is_as_it_was(name: str, size: tuple[int, int], plain: 
         if isinstance(screen, GateModal):
             await until(pilot, lambda: screen.steps is not None, "the plan was read")
         elif name in ("detail", "sql"):
-            wanted = {"detail": "newest first", "sql": "ALTER TABLE"}[name]
+            wanted = {"detail": "4 events", "sql": "ALTER TABLE"}[name]
             await until(pilot, lambda: wanted in _all_lines(screen), "the rest was read")
         await pilot.pause()
         shown = screen_text(app)
