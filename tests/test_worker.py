@@ -137,8 +137,8 @@ class Service:
     def ready(self):
         return ["a"]
     def advance(self, change, **options):
-        print("batch begins", flush=True)
         try:
+            print("batch begins", flush=True)
             time.sleep({sleep})
         except KeyboardInterrupt:
             print("batch ends", flush=True)

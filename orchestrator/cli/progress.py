@@ -25,11 +25,13 @@ EVERY = 5.0
 """Seconds between plain lines about the same thing."""
 _FREQUENT = frozenset({"backfill", "waiting", "step.retry"})
 _BAR = 20
+_WORDS = {"step.started": " begins", "step.done": " done", "step.retry": " tries again"}
 
 
 def sentence(progress: Progress) -> str:
     """Progress in words: what, how far, how fast, how long still, and why it waits."""
-    step = f"step {progress.ordinal}: " if progress.ordinal is not None else ""
+    word = _WORDS.get(progress.kind, "")
+    step = f"step {progress.ordinal}{word}: " if progress.ordinal is not None else ""
     numbers = figures(progress.rows_done, progress.rows_total, progress.rows_per_second, progress.eta_seconds)
     parts = [step + progress.message, numbers]
     parts.append(f"waits: {progress.throttle}" if progress.throttle else "")

@@ -130,8 +130,8 @@ class Service:
     def __enter__(self): return self
     def __exit__(self, *_): pass
     def advance(self, change, **options):
-        print("working", flush=True)
         try:
+            print("working", flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             if change == "swallows": raise SystemExit(0)

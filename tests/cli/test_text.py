@@ -64,7 +64,7 @@ def test_a_log_gets_a_line_in_a_while(capsys: pytest.CaptureFixture[str]) -> Non
         listen(Progress("x", 2, "backfill", "orders", throttle="another reason"))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 + int(9.9 // EVERY) + 2
-    assert lines[-2:] == ["step 2: filled", "step 2: orders; waits: another reason"]
+    assert lines[-2:] == ["step 2 done: filled", "step 2: orders; waits: another reason"]
 
 
 def test_a_terminal_gets_a_line_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,4 +80,4 @@ def test_a_terminal_gets_a_line_that_moves(monkeypatch: pytest.MonkeyPatch) -> N
         listen(Progress("x", 2, "step.done", "filled"))
     shown = terminal.getvalue()
     assert "██████████░░░░░░░░░░" in shown
-    assert "step 2: filled" in shown
+    assert "step 2 done: filled" in shown
