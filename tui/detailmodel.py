@@ -142,7 +142,7 @@ def gate_lines(status: Status, width: int, now: datetime) -> list[Line]:
     if gate is None:
         return []
     passed = len(gate.requirements) - len(gate.missing)
-    words = "ready" if gate.ready else f"{passed} of {counted(len(gate.requirements), 'requirement')} pass"
+    words = "ready" if gate.ready else f"{passed} of {len(gate.requirements)} pass"
     lines = section(width, f"GATE {gate.phase.value}: {words}")
     for need in gate.requirements:
         mark, role = VERDICTS[need.verdict]

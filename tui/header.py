@@ -1,16 +1,14 @@
-"""The top of every screen: where we are, how fresh the data is, what needs a person, and what is wrong.
-
-Why it exists: an operator with five terminals must never wonder which database this is or whether the numbers still move.
-"""
+"""The widget of the top lines. The banner takes no room while all is well."""
 
 from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from tui.headermodel import banner_lines, header_line, summary_line
 from tui.line import Line
 from tui.lines import LineView
-from tui.viewmodel import World, banner_lines, header_line, summary_line
+from tui.viewmodel import World
 
 
 class Header(Vertical):

@@ -29,7 +29,7 @@ def text(lines: list[Line]) -> str:
 def test_the_detail_tells_gate_evidence_approvals_steps_and_history() -> None:
     shown = text(detail_lines(CONTRACT, 80, NOW, events()))
     assert "expand ✔ > backfill ✔ > switch_reads ✔ > contract ‖" in shown
-    assert "GATE contract: 2 of 3 requirements pass" in shown
+    assert "GATE contract: 2 of 3 pass" in shown
     assert "evidence 9f31c2aa77d0  gate contract  1 check  48s ago" in shown
     assert 'db1 approved contract 1m ago "diff clean"  expires in 23h00m' in shown
     assert "attempt 2" in shown

@@ -12,18 +12,16 @@ from orchestrator.core.status import Attention, Status
 from state.model import State
 from tests.tui import strategies as some
 from tests.tui.fakes import IDENTITY, NOW, backfill, fleet, status
+from tui.headermodel import banner_lines, header_line, summary_line
 from tui.line import text_of
 from tui.viewmodel import (
     GLYPHS,
     World,
-    banner_lines,
     fleet_lines,
-    header_line,
     heading,
     ordered,
     phase_marks,
     row,
-    summary_line,
 )
 
 LIVE = World(NOW, tuple(fleet()), IDENTITY, 0.3)
