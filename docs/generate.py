@@ -93,8 +93,9 @@ def _exit_codes() -> Iterator[str]:
 
 
 def _cli() -> Iterator[str]:
-    from orchestrator.cli.main import app
     from typer.main import get_command
+
+    from orchestrator.cli.main import app
 
     command: Any = get_command(app)
     yield "# Commands\n\n`--json` on every reading verb; stdout is data, stderr is diagnostics.\n"

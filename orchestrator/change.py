@@ -108,7 +108,7 @@ class BackfillSettings(_Model):
 
     statement_time: Seconds = Field(default=0.1, description="what one batch may take", gt=0)
     max_replica_lag: Seconds = Field(default=5.0, description="a lag at which the backfill waits", gt=0)
-    lanes: StrictInt = Field(default=1, ge=1, le=64, description="batches at the same time")
+    lanes: StrictInt = Field(default=1, ge=1, le=1, description="batches at the same time; one, for now")
     batch_rows: StrictInt = Field(default=1000, ge=1, le=100_000, description="rows per transaction")
 
 
@@ -185,6 +185,7 @@ class ChangeFile(_Model):
             park=self.park,
             batch_rows=self.backfill.batch_rows,
             statement_time=self.backfill.statement_time,
+            max_replica_lag=self.backfill.max_replica_lag,
             triggers=self.triggers,
         )
 

@@ -41,6 +41,7 @@ class Settings:
     park: float
     batch_rows: int = 1000
     statement_time: float = 0.1
+    max_replica_lag: float = 5.0
     triggers: str | None = None
 
 

@@ -144,7 +144,8 @@ class Backfill:
     """Fill ``column`` of every row by a direct UPDATE in batches, never overwriting a value.
 
     ``value`` is a Conversion (whose function the sync installed), a column to copy (``source``), or an expression that is
-    evaluated as it stands (a volatile default). ``sync_id`` is where rejected rows are recorded.
+    evaluated as it stands (a volatile default). ``sync_id`` is where rejected rows are recorded. ``statement_time`` is what one
+    batch may take, ``max_replica_lag`` at which lag to wait; both in seconds.
     """
 
     table: TableName
@@ -156,6 +157,7 @@ class Backfill:
     expression: str | None = None
     batch_rows: int = 1000
     statement_time: float = 0.1
+    max_replica_lag: float = 5.0
     fire_triggers: bool = True
     kind: Literal["backfill"] = "backfill"
 

@@ -9,20 +9,24 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from orchestrator.core.plan import PlannedStep
 from orchestrator.core.ports import Cursor, LockNotGranted, Mark, Session
 from orchestrator.core.progress import Progress
 from orchestrator.core.step import Backfill
+from orchestrator.core.throttle import next_rows, ruling
 from orchestrator.engine.run import Run, jittered
+from orchestrator.plugins import discover
 from state.model import BackfillRow
 
 REPORT_EVERY = 0.5
 """Seconds between reports to the Registry and the listener."""
 WINDOW = 10.0
 """Seconds over which the rate is averaged."""
+SIGNALS_EVERY = 1.0
+"""Seconds between readings of the signals."""
 LOCK_TRIES = 50
 """Tries of one batch against row locks of the application before the step is given back."""
 
@@ -57,14 +61,22 @@ def fill(run: Run, session: Session, planned: PlannedStep, step: Backfill) -> No
     """Fill every row. Resumes at the stored cursor. Raises TargetError, LeaseLost, Waiting (held)."""
     mark = run.mark(planned)
     cursor = session.begin_backfill(step, mark)
-    meter = Meter(session.estimate(step))
-    reporter = _Reporter(run, planned, step, meter)
+    reporter = _Reporter(run, planned, step, Meter(session.estimate(step)))
+    gauge = _Gauge(step.batch_rows)
     while not cursor.done:
-        cursor = _batch(run, session, step, mark, cursor, reporter)
+        cursor = _batch(run, session, step, mark, cursor, reporter, gauge)
     while not cursor.ended:
-        cursor = _mopped(run, session, step, mark, cursor, reporter)
+        cursor = _mopped(run, session, step, mark, cursor, reporter, gauge)
     session.end_backfill(step, mark, cursor)
     reporter.report(cursor, force=True)
+
+
+@dataclass
+class _Gauge:
+    """The size of the next batch, and when the signals were read last."""
+
+    rows: int
+    read_at: float = 0.0
 
 
 class _Reporter:
@@ -108,19 +120,33 @@ class _Reporter:
         )
 
 
-def _batch(run: Run, session: Session, step: Backfill, mark: Mark, cursor: Cursor, reporter: _Reporter) -> Cursor:
-    return _patiently(run, lambda: session.batch(step, mark, cursor), cursor, reporter)
+def _batch(
+    run: Run, session: Session, step: Backfill, mark: Mark, cursor: Cursor, reporter: _Reporter, gauge: _Gauge
+) -> Cursor:
+    sized = replace(step, batch_rows=gauge.rows)
+    return _patiently(run, session, step, lambda: session.batch(sized, mark, cursor), cursor, reporter, gauge)
 
 
-def _mopped(run: Run, session: Session, step: Backfill, mark: Mark, cursor: Cursor, reporter: _Reporter) -> Cursor:
-    return _patiently(run, lambda: session.mop_up(step, mark, cursor), cursor, reporter)
+def _mopped(
+    run: Run, session: Session, step: Backfill, mark: Mark, cursor: Cursor, reporter: _Reporter, gauge: _Gauge
+) -> Cursor:
+    sized = replace(step, batch_rows=gauge.rows)
+    return _patiently(run, session, step, lambda: session.mop_up(sized, mark, cursor), cursor, reporter, gauge)
 
 
-def _patiently(run: Run, once: Callable[[], Cursor], cursor: Cursor, reporter: _Reporter) -> Cursor:
-    """One batch; row locks of the application are waited out in short, visible pauses."""
+def _patiently(
+    run: Run,
+    session: Session,
+    step: Backfill,
+    once: Callable[[], Cursor],
+    cursor: Cursor,
+    reporter: _Reporter,
+    gauge: _Gauge,
+) -> Cursor:
+    """One batch, once nothing stands against it; row locks of the application are waited out in short, visible pauses."""
     for attempt in range(LOCK_TRIES):
-        run.lease.check()
-        run.stop_if_held()
+        _wait_for_signals(run, session, step, cursor, reporter, gauge)
+        started = time.monotonic()
         try:
             done = once()
         except LockNotGranted as error:
@@ -129,6 +155,24 @@ def _patiently(run: Run, once: Callable[[], Cursor], cursor: Cursor, reporter: _
             reporter.report(cursor, throttle=f"waits for row locks of the application: {error}")
             time.sleep(jittered(0.1))
         else:
+            gauge.rows = next_rows(gauge.rows, time.monotonic() - started, step.statement_time, step.batch_rows)
             reporter.report(done)
             return done
     raise AssertionError("the last try returns or raises")
+
+
+def _wait_for_signals(
+    run: Run, session: Session, step: Backfill, cursor: Cursor, reporter: _Reporter, gauge: _Gauge
+) -> None:
+    """Return once lease, hold and every signal allow a batch; signals are read every SIGNALS_EVERY seconds."""
+    while True:
+        run.lease.check()
+        run.stop_if_held()
+        if time.monotonic() - gauge.read_at < SIGNALS_EVERY:
+            return
+        reason = ruling(signal.read(session, step) for signal in discover("orchestrator.signals").values())
+        if reason is None:
+            gauge.read_at = time.monotonic()
+            return
+        reporter.report(cursor, throttle=reason)
+        time.sleep(SIGNALS_EVERY)

@@ -150,6 +150,7 @@ def _backfill(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
         source=None if copy.up else copy.old.name,
         batch_rows=copy.settings.batch_rows,
         statement_time=copy.settings.statement_time,
+        max_replica_lag=copy.settings.max_replica_lag,
         fire_triggers=_table.fire_triggers(table, copy.new, copy.settings),
     )
     yield PlannedStep("backfill", fill, f"fill {table.name}.{copy.new} from {copy.old.name}")

@@ -105,6 +105,7 @@ class AddColumn(OperationModel):
             expression=self.default,
             batch_rows=settings.batch_rows,
             statement_time=settings.statement_time,
+            max_replica_lag=settings.max_replica_lag,
             fire_triggers=_table.fire_triggers(table, self.column, settings),
         )
         yield PlannedStep("backfill", fill, f"fill {where} of the rows that are there")

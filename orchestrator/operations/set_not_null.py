@@ -92,6 +92,7 @@ def filled(fill: Fill, table: Table, settings: Settings, *, proof: str | None) -
         value=fill.value,
         batch_rows=settings.batch_rows,
         statement_time=settings.statement_time,
+        max_replica_lag=settings.max_replica_lag,
         fire_triggers=_table.fire_triggers(table, fill.column, settings),
     )
     yield PlannedStep("backfill", step, f"fill {where} of the rows that are there")
