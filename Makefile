@@ -1,7 +1,7 @@
 # Needs Python 3.11 or later, pip and make; uv is used when it is there. Every path is relative,
 # so the checkout may lie under a path with spaces.
 .DELETE_ON_ERROR:
-.PHONY: demo test test-pg15 check bench lock clean
+.PHONY: demo test test-pg15 check bench docs screenshots lock clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
     $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -31,6 +31,15 @@ check: $(READY)
 bench: $(READY)
 	$(PY) -m tests.bench
 
+# The reference pages from the code, and the whole site into site/.
+docs: $(READY)
+	$(PY) docs/generate.py
+	$(PY) -m mkdocs build --strict --quiet
+
+# The pictures of README and docs, from the running program.
+screenshots: $(READY)
+	$(PY) docs/screenshots.py
+
 lock: $(READY)
 	test -x .venv/lock/bin/uv || { $(PY) -m venv .venv/lock && .venv/lock/bin/python -m pip install --quiet uv; }
 	.venv/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
@@ -38,7 +47,7 @@ lock: $(READY)
 	    pyproject.toml --output-file requirements.lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Everything comes from the lock with its hashes, the build backend too; the second install
