@@ -52,7 +52,7 @@ def test_a_whole_file() -> None:
     assert file.change == "orders-customer-email"
     assert file.target == "shop"
     assert [type(each).__name__ for each in file.operations] == ["RenameColumn"]
-    assert file.settings() == Settings("orders-customer-email", 604800.0, 1000, 0.1, None)
+    assert file.settings() == Settings("orders-customer-email", 604800.0, 1000, 0.1, 5.0, None)
     sql = "select count(*) from orders where customer_email = ''"
     assert file.queries() == (Query("no empty addresses", sql, "0"),)
     window = "mon-thu 09:00-16:00 Europe/Berlin"
