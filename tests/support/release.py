@@ -1,0 +1,67 @@
+"""A change taken through its phases by the service, as a test wants it: approve, advance, stop at a state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+
+from orchestrator.config import Config, TargetConfig
+from orchestrator.core.progress import Listener, nobody
+from orchestrator.core.status import Status
+from orchestrator.service import Service
+from state.model import State
+
+NO_SOAK = "gates: {contract: {soak: 0s}, purge: {soak: 0s}}\n"
+
+
+@dataclass
+class Release:
+    """A service over one database that is registry and target at once."""
+
+    url: str
+    service: Service
+
+    def submit(self, operation: str, *, change: str = "change", more: str = "") -> str:
+        """Submit a change of one or several operations (lines of YAML, without the dash)."""
+        operations = "".join(f"  - {line.strip()}\n" for line in operation.strip().splitlines())
+        self.service.submit(f"change: {change}\noperations:\n{operations}{NO_SOAK}{more}", f"{change}.yaml")
+        return change
+
+    def to(
+        self,
+        state: State,
+        change: str = "change",
+        *,
+        listen: Listener = nobody,
+        before: Callable[[Status], None] = lambda status: None,
+    ) -> Status:
+        """Approve and advance until ``state``; ``before`` sees each status on the way."""
+        for _ in range(12):
+            status = self.service.status(change)
+            if status.state is state:
+                return status
+            before(status)
+            if status.gate is not None:
+                self.service.approve(change)
+            self.service.advance(change, listen=listen)
+        raise AssertionError(f"{change} never became {state}, it is {self.service.status(change).state}")
+
+    def run(self, *statements: str) -> None:
+        """Statements of an application, each its own transaction."""
+        with psycopg.connect(self.url, autocommit=True) as link:
+            for statement in statements:
+                link.execute(statement.encode())
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        """All rows of a query, by a session that is not orch's."""
+        with psycopg.connect(self.url, autocommit=True) as link:
+            return link.execute(query.encode()).fetchall()
+
+
+def released(url: str) -> Release:
+    """A Release with both schemas created."""
+    service = Service(Config(registry_url=url, targets={"t": TargetConfig("t", url)}))
+    service.init()
+    return Release(url, service)
