@@ -24,6 +24,11 @@ _SETTINGS = {
 }
 _SET = "SELECT " + ", ".join("pg_catalog.set_config(%s, %s, false)" for _ in _SETTINGS)
 _VALUES = [word for setting in _SETTINGS.items() for word in setting]
+_DURABLE = """
+SELECT pg_catalog.set_config('synchronous_commit', 'on', false)
+ WHERE pg_catalog.current_setting('synchronous_commit') IN ('off', 'local')
+"""
+"""What the Registry has acknowledged survives a crash, whatever the server's default."""
 
 
 def engine(url: str, *, application_name: str) -> Engine:
@@ -47,6 +52,7 @@ def _connect(url: str, application_name: str) -> psycopg.Connection[Any]:
         raise Unreachable(f"the registry cannot be reached: {_first_line(error)}; check: orch doctor") from error
     try:
         connection.execute(_SET, _VALUES)
+        connection.execute(_DURABLE)
         connection.autocommit = False
     except BaseException:
         connection.close()

@@ -18,6 +18,12 @@ from orchestrator.dialects.postgres.errors import translate
 LOCK_TIMEOUT = "100ms"
 """Per lock, and below deadlock_timeout, so that our DDL yields before an application transaction is killed (F24)."""
 
+DURABLE = (
+    "SELECT pg_catalog.set_config('synchronous_commit', 'on', false)"
+    " WHERE pg_catalog.current_setting('synchronous_commit') IN ('off', 'local')"
+)
+"""What is recorded as done must survive a crash, whatever the server's default (F12). Only batches commit as it says."""
+
 _SETTINGS = (
     "SET search_path = pg_catalog, pg_temp",
     "SET TimeZone = 'UTC'",
@@ -30,6 +36,7 @@ _SETTINGS = (
     f"SET lock_timeout = '{LOCK_TIMEOUT}'",
     "SET statement_timeout = '60s'",
     "SET client_min_messages = 'warning'",
+    DURABLE,
 )
 
 

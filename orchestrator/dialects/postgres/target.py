@@ -128,20 +128,22 @@ class PostgresSession:
     def begin_backfill(self, step: Backfill, mark: Mark) -> Cursor:
         """Prepare statistics and the cursor; where an earlier attempt stood, if there was one."""
         with translated():
-            self._link.execute("SET statement_timeout = 0; SET lock_timeout = '100ms'")
+            self._link.execute("SET statement_timeout = 0; SET lock_timeout = '100ms'; RESET synchronous_commit")
             return backfill.begin(self._link, step, mark)
 
     def batch(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
         """One transaction: rows, cursor and fence check. Raises TargetError."""
-        return backfill.batch(self._link, self._send, step, mark, cursor)
+        with translated():
+            return backfill.batch(self._link, self._send, step, mark, cursor)
 
     def mop_up(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
         """One batch of whatever is left anywhere."""
-        return backfill.mop_up(self._link, self._send, step, mark, cursor)
+        with translated():
+            return backfill.mop_up(self._link, self._send, step, mark, cursor)
 
     def end_backfill(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
         """Commit the marker's done_at synchronously (F12)."""
-        self._transaction((fill("SET LOCAL synchronous_commit = on"), _mark(mark)), mark)
+        self._transaction((fill(connection.DURABLE), _mark(mark)), mark)
         return Cursor(cursor.position, cursor.rows, True, True)
 
     def estimate(self, step: Backfill) -> int | None:
@@ -209,7 +211,7 @@ class PostgresTarget:
         """
         deadline = time.monotonic() + patience
         ended: list[str] = []
-        with self._link(connection.application_name(change_id, fence, 0)) as link:
+        with self._link(connection.application_name(change_id, fence, 0)) as link, translated():
             while not _bumped(link, change_id, fence):
                 ended += _end_older(link, change_id, fence)
                 if time.monotonic() > deadline:
