@@ -120,7 +120,7 @@ def test_no_version_has_a_failed_or_lost_write(case: Case, release: Release, tmp
     with TwoVersions(release.url, Table("things", fields), directory=tmp_path, pause=0.002) as load:
         sleep(PAUSE)
         before_contract = State.SWITCHED if case.name != "add_index" else State.COMPLETED
-        release.to(before_contract, before=lambda status: sleep(PAUSE))
+        release.to(before_contract, before=lambda _status: sleep(PAUSE))
         sleep(PAUSE)
         load.retire("old")
         load.drop_old("change")
