@@ -89,7 +89,15 @@ DEPENDENTS = """
 SELECT CASE d.classid WHEN 'pg_rewrite'::regclass THEN 'view' WHEN 'pg_policy'::regclass THEN 'policy'
             WHEN 'pg_proc'::regclass THEN 'function' WHEN 'pg_trigger'::regclass THEN 'trigger'
             WHEN 'pg_attrdef'::regclass THEN 'generated column' ELSE 'extended statistics' END,
-       pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), coalesce(a.attname::text, '')
+       CASE d.classid
+            WHEN 'pg_rewrite'::regclass THEN (SELECT r.ev_class::regclass::text FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid)
+            WHEN 'pg_policy'::regclass THEN (SELECT p.polname::text FROM pg_catalog.pg_policy p WHERE p.oid = d.objid)
+            WHEN 'pg_proc'::regclass THEN d.objid::regprocedure::text
+            WHEN 'pg_trigger'::regclass THEN (SELECT t.tgname::text FROM pg_catalog.pg_trigger t WHERE t.oid = d.objid)
+            WHEN 'pg_attrdef'::regclass THEN (
+                SELECT g.attname::text FROM pg_catalog.pg_attrdef f
+                  JOIN pg_catalog.pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum WHERE f.oid = d.objid)
+            ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END, coalesce(a.attname::text, '')
   FROM pg_catalog.pg_depend d
   LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s
