@@ -10,6 +10,7 @@ from orchestrator.core.gate import GateStatus, Requirement, refusal
 from orchestrator.core.ports import Target
 from orchestrator.core.progress import Listener
 from orchestrator.engine import runner
+from orchestrator.engine.lease import TTL
 from orchestrator.engine.run import Run
 from state.machine import GATE_AHEAD, WORKING
 from state.model import Event, GateName, State
@@ -20,10 +21,16 @@ UNSKIPPABLE = frozenset({"check", "hold"})
 
 
 def phase(
-    registry: Registry, target: Target, change_id: str, client: str, break_glass: str | None, listen: Listener
+    registry: Registry,
+    target: Target,
+    change_id: str,
+    client: str,
+    break_glass: str | None,
+    listen: Listener,
+    ttl: float = TTL,
 ) -> None:
     """Finish the work in hand, or run the next phase that has steps. Raises OrchError."""
-    with runner.running(registry, target, change_id, client, listen) as run:
+    with runner.running(registry, target, change_id, client, listen, ttl) as run:
         if run.change.state in WORKING:
             _go_on(run)
         else:

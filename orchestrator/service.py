@@ -18,6 +18,7 @@ from orchestrator.core.errors import Blocked, Waiting
 from orchestrator.core.progress import Listener, Progress, nobody
 from orchestrator.core.status import Status
 from orchestrator.core.view import Diagnosis, Identity, PlanView, StepView
+from orchestrator.engine.lease import TTL
 from orchestrator.refusals import explained
 from state import queries
 from state.machine import GATE_AHEAD, TERMINAL, WORKING, Command, decide
@@ -37,9 +38,10 @@ POLL = 1.0
 class Service:
     """Everything that can be done with Changes. Safe to share between threads. Raises OrchError."""
 
-    def __init__(self, config: Config, *, client: str = "cli") -> None:
+    def __init__(self, config: Config, *, client: str = "cli", lease_seconds: float = TTL) -> None:
         self._config = config
         self._client = client
+        self._lease_seconds = lease_seconds
 
     @cached_property
     def _registry(self) -> Registry:
@@ -291,7 +293,8 @@ class Service:
         while not _arrived(row := self._row(change_id), through):
             try:
                 with explained():
-                    phase(self._registry, self._target(row.target), change_id, self._client, break_glass, listen)
+                    target = self._target(row.target)
+                    phase(self._registry, target, change_id, self._client, break_glass, listen, self._lease_seconds)
             except Waiting as missing:
                 if time.monotonic() >= deadline:
                     raise

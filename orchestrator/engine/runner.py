@@ -41,14 +41,16 @@ UNDONE_BY = {
 
 
 @contextmanager
-def running(registry: Registry, target: Target, change_id: str, client: str, listen: Listener) -> Iterator[Run]:
+def running(
+    registry: Registry, target: Target, change_id: str, client: str, listen: Listener, ttl: float = TTL
+) -> Iterator[Run]:
     """Hold the lease, shut out older workers on the target. Raises state.errors.Busy, LeaseLost, OrchError."""
-    with held(registry, change_id, client) as lease:
+    with held(registry, change_id, client, ttl) as lease:
         with registry.reading() as connection:
             change = queries.change(connection, change_id)
         run = Run(registry, target, change, parse_plan(change.plan), lease, listen)
         try:
-            for ended in target.raise_fence(change_id, lease.fence, TTL / 2):
+            for ended in target.raise_fence(change_id, lease.fence, ttl / 2):
                 run.tell("waiting", f"ended an older session of ours: {ended}")
             yield run
         except (FenceLost, Fenced) as error:
