@@ -201,7 +201,7 @@ def test_a_login_without_ownership_is_refused_with_nothing_half_done(release: Re
             limited = Release(release.url, service)
             limited.submit(RENAME)
             service.approve("change")
-            with pytest.raises(OrchError, match="must be owner|permission denied"):
+            with pytest.raises(OrchError, match=r"must be owner|permission denied"):
                 service.advance("change")
             assert _everything(release) == before
             assert service.status("change").steps[0].error

@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 
 from orchestrator.config import Config, TargetConfig
-from orchestrator.core.errors import OrchError
+from orchestrator.core.errors import OrchError, Waiting
 from orchestrator.core.progress import Listener, nobody
 from orchestrator.core.status import Status
 from orchestrator.embedded import Server
@@ -43,6 +43,8 @@ INSERT INTO orders (email, quantity, note, ticket)
     SELECT 'u' || i || '@x.com', i % 10, CASE WHEN i % 2 = 0 THEN 'n' END, i FROM generate_series(1, 300) i;
 """
 
+Shape = dict[str, list[tuple[Any, ...]]]
+
 _numbers = itertools.count(1)
 
 
@@ -59,6 +61,11 @@ class World:
             for statement in statements:
                 link.execute(statement.encode())
 
+    def seen(self, table: str = "orders") -> tuple[Shape, list[dict[str, Any]]]:
+        """The table's shape and rows."""
+        with psycopg.connect(self.url, autocommit=True) as link:
+            return shape(link, table), contents(link, table)
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query, by a session that is not orch's."""
         with psycopg.connect(self.url, autocommit=True) as link:
@@ -70,11 +77,17 @@ class World:
         return change
 
     def step(self, change: str = "change", *, listen: Listener = nobody) -> Status:
-        """Approve if the gate ahead asks for it, and advance once."""
-        gate = self.service.status(change).gate
-        if gate is not None and any(need.kind == "approval" for need in gate.missing):
+        """Approve if the gate ahead asks for it, and advance once; passing empty phases may end at the next gate."""
+        before = self.service.status(change)
+        if before.gate is not None and any(need.kind == "approval" for need in before.gate.missing):
             self.service.approve(change)
-        return self.service.advance(change, listen=listen)
+        try:
+            return self.service.advance(change, listen=listen)
+        except Waiting:
+            after = self.service.status(change)
+            if after.state is before.state:
+                raise
+            return after
 
     def to(self, state: State, change: str = "change", *, listen: Listener = nobody) -> Status:
         """Step until ``state``."""
@@ -125,21 +138,37 @@ def template(server: Server, maintenance: psycopg.Connection[Any], worker_id: st
 Copies = Callable[[], str]
 
 
-@pytest.fixture
-def copies(server: Server, maintenance: psycopg.Connection[Any], template: str, worker_id: str) -> Iterator[Copies]:
-    """Make databases like the template; they are dropped at the end of the test."""
+@contextmanager
+def copying(server: Server, maintenance: psycopg.Connection[Any], template: str, worker_id: str) -> Iterator[Copies]:
+    """Make databases like the template; they are dropped in the end."""
     made: list[sql.Identifier] = []
 
     def copy() -> str:
         name = f"copy_{worker_id}_{next(_numbers)}"
         made.append(sql.Identifier(name))
-        query = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        query = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         maintenance.execute(query.format(made[-1], sql.Identifier(template)))
         return server.url(name)
 
     yield copy
     for name in made:
         maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@pytest.fixture
+def copies(server: Server, maintenance: psycopg.Connection[Any], template: str, worker_id: str) -> Iterator[Copies]:
+    """Make databases like the template, for one test."""
+    with copying(server, maintenance, template, worker_id) as copy:
+        yield copy
+
+
+@pytest.fixture(scope="module")
+def elsewhere(
+    server: Server, maintenance: psycopg.Connection[Any], template: str, worker_id: str
+) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to a copy of its own, for plain DDL that is rolled back."""
+    with copying(server, maintenance, template, worker_id) as copy, psycopg.connect(copy()) as link:
+        yield link
 
 
 @pytest.fixture
@@ -186,25 +215,16 @@ _SHAPE = {
         UNION ALL SELECT 'rejected', sync_id FROM orch_target.rejected_row""",
 }
 
-Shape = dict[str, list[tuple[Any, ...]]]
-
-
-def shape(url: str, table: str = "orders") -> Shape:
+def shape(link: psycopg.Connection[Any], table: str = "orders") -> Shape:
     """Everything of a table that its users can tell, but the order of its columns; and what is left in orch_target."""
-    with psycopg.connect(url, autocommit=True) as link:
-        where = f"pg_catalog.to_regclass({_literal(table)})"
-        return {
-            part: sorted(link.execute(query.replace("{t}", where).encode()).fetchall(), key=repr)
-            for part, query in _SHAPE.items()
-        }
+    where = sql.SQL("pg_catalog.to_regclass({})").format(sql.Literal(table)).as_string(None)
+    return {
+        part: sorted(link.execute(query.replace("{t}", where).encode()).fetchall(), key=repr)
+        for part, query in _SHAPE.items()
+    }
 
 
-def contents(url: str, table: str = "orders") -> list[dict[str, Any]]:
+def contents(link: psycopg.Connection[Any], table: str = "orders") -> list[dict[str, Any]]:
     """All rows, whatever the order of columns."""
-    with psycopg.connect(url, autocommit=True) as link:
-        found = link.execute(f"SELECT to_jsonb(t) FROM {table} t ORDER BY to_jsonb(t) ->> 'id', 1".encode()).fetchall()
-        return [row[0] for row in found]
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    query = f"SELECT to_jsonb(t) FROM {table} t ORDER BY to_jsonb(t) ->> 'id', 1"
+    return [row[0] for row in link.execute(query.encode()).fetchall()]
