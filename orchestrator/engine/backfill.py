@@ -61,22 +61,14 @@ def fill(run: Run, session: Session, planned: PlannedStep, step: Backfill) -> No
     """Fill every row. Resumes at the stored cursor. Raises TargetError, LeaseLost, Waiting (held)."""
     mark = run.mark(planned)
     cursor = session.begin_backfill(step, mark)
-    reporter = _Reporter(run, planned, step, Meter(session.estimate(step)))
-    gauge = _Gauge(step.batch_rows)
+    meter = Meter(session.estimate(step))
+    pace = _Pace(run, session, step, _Reporter(run, planned, step, meter), step.batch_rows)
     while not cursor.done:
-        cursor = _batch(run, session, step, mark, cursor, reporter, gauge)
+        cursor = pace.through(session.batch, mark, cursor)
     while not cursor.ended:
-        cursor = _mopped(run, session, step, mark, cursor, reporter, gauge)
+        cursor = pace.through(session.mop_up, mark, cursor)
     session.end_backfill(step, mark, cursor)
-    reporter.report(cursor, force=True)
-
-
-@dataclass
-class _Gauge:
-    """The size of the next batch, and when the signals were read last."""
-
-    rows: int
-    read_at: float = 0.0
+    pace.reporter.report(cursor, force=True)
 
 
 class _Reporter:
@@ -120,59 +112,47 @@ class _Reporter:
         )
 
 
-def _batch(
-    run: Run, session: Session, step: Backfill, mark: Mark, cursor: Cursor, reporter: _Reporter, gauge: _Gauge
-) -> Cursor:
-    sized = replace(step, batch_rows=gauge.rows)
-    return _patiently(run, session, step, lambda: session.batch(sized, mark, cursor), cursor, reporter, gauge)
+@dataclass
+class _Pace:
+    """Brings one batch after the other about: when nothing stands against it, as big as the last one allows."""
 
+    run: Run
+    session: Session
+    step: Backfill
+    reporter: _Reporter
+    rows: int
+    _read_at: float = 0.0
 
-def _mopped(
-    run: Run, session: Session, step: Backfill, mark: Mark, cursor: Cursor, reporter: _Reporter, gauge: _Gauge
-) -> Cursor:
-    sized = replace(step, batch_rows=gauge.rows)
-    return _patiently(run, session, step, lambda: session.mop_up(sized, mark, cursor), cursor, reporter, gauge)
+    def through(self, send: Callable[[Backfill, Mark, Cursor], Cursor], mark: Mark, cursor: Cursor) -> Cursor:
+        """One batch; row locks of the application are waited out in short, visible pauses."""
+        for attempt in range(LOCK_TRIES):
+            self._wait_for_signals(cursor)
+            started = time.monotonic()
+            try:
+                done = send(replace(self.step, batch_rows=self.rows), mark, cursor)
+            except LockNotGranted as error:
+                if attempt == LOCK_TRIES - 1:
+                    raise
+                self.reporter.report(cursor, throttle=f"waits for row locks of the application: {error}")
+                time.sleep(jittered(0.1))
+            else:
+                took = time.monotonic() - started
+                self.rows = next_rows(self.rows, took, self.step.statement_time, self.step.batch_rows)
+                self.reporter.report(done)
+                return done
+        raise AssertionError("the last try returns or raises")
 
-
-def _patiently(
-    run: Run,
-    session: Session,
-    step: Backfill,
-    once: Callable[[], Cursor],
-    cursor: Cursor,
-    reporter: _Reporter,
-    gauge: _Gauge,
-) -> Cursor:
-    """One batch, once nothing stands against it; row locks of the application are waited out in short, visible pauses."""
-    for attempt in range(LOCK_TRIES):
-        _wait_for_signals(run, session, step, cursor, reporter, gauge)
-        started = time.monotonic()
-        try:
-            done = once()
-        except LockNotGranted as error:
-            if attempt == LOCK_TRIES - 1:
-                raise
-            reporter.report(cursor, throttle=f"waits for row locks of the application: {error}")
-            time.sleep(jittered(0.1))
-        else:
-            gauge.rows = next_rows(gauge.rows, time.monotonic() - started, step.statement_time, step.batch_rows)
-            reporter.report(done)
-            return done
-    raise AssertionError("the last try returns or raises")
-
-
-def _wait_for_signals(
-    run: Run, session: Session, step: Backfill, cursor: Cursor, reporter: _Reporter, gauge: _Gauge
-) -> None:
-    """Return once lease, hold and every signal allow a batch; signals are read every SIGNALS_EVERY seconds."""
-    while True:
-        run.lease.check()
-        run.stop_if_held()
-        if time.monotonic() - gauge.read_at < SIGNALS_EVERY:
-            return
-        reason = ruling(signal.read(session, step) for signal in discover("orchestrator.signals").values())
-        if reason is None:
-            gauge.read_at = time.monotonic()
-            return
-        reporter.report(cursor, throttle=reason)
-        time.sleep(SIGNALS_EVERY)
+    def _wait_for_signals(self, cursor: Cursor) -> None:
+        """Return once lease, hold and every signal allow a batch; signals are read every SIGNALS_EVERY seconds."""
+        while True:
+            self.run.lease.check()
+            self.run.stop_if_held()
+            if time.monotonic() - self._read_at < SIGNALS_EVERY:
+                return
+            signals = discover("orchestrator.signals").values()
+            reason = ruling(signal.read(self.session, self.step) for signal in signals)
+            if reason is None:
+                self._read_at = time.monotonic()
+                return
+            self.reporter.report(cursor, throttle=reason)
+            time.sleep(SIGNALS_EVERY)
