@@ -15,5 +15,9 @@ _SQL = Path(__file__).with_name("sql")
 
 def run_sql(name: str) -> None:
     """Run every statement of ``sql/<name>`` in the current transaction. Raises the driver's error."""
-    text = (_SQL / name).read_text(encoding="utf-8")
-    op.get_bind().exec_driver_sql(text, execution_options={"no_parameters": True})
+    op.get_bind().exec_driver_sql(sql_of(name), execution_options={"no_parameters": True})
+
+
+def sql_of(name: str) -> str:
+    """The text of ``sql/<name>``."""
+    return (_SQL / name).read_text(encoding="utf-8")

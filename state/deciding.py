@@ -1,12 +1,13 @@
-"""Evidence and decisions at a Gate.
+"""Evidence, decisions at a Gate, and what people want of a Change.
 
-Why it exists: the database itself judges who may approve what (``orch.decide_gate``), so that no client can talk its
-way past it. This module calls it and gives each refusal its class and the operator's next step.
+Why it exists: the database itself judges who may say what (``orch.decide_gate``, ``orch.record_intent``), so that no
+client can talk its way past it, and so that people need no right to write. This module calls them and gives each refusal
+its class and the operator's next step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Integer, Interval, Text, cast, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from state import rows, tables
+from state import queries, rows, tables
 from state.digest import evidence_sha256
 from state.errors import (
     AlreadyApproved,
-    DecisionRefused,
     NotAtGate,
     NotGranted,
     ReasonRequired,
@@ -28,14 +28,15 @@ from state.errors import (
     StaleView,
     UnknownChange,
 )
-from state.model import Approval, Event, Evidence, Finding, GateName
+from state.machine import Refused
+from state.model import Approval, ChangeRow, Event, Evidence, Finding, GateName
 from state.recording import locked, move
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LOOK = "look again, then decide: orch status {id}"
-REFUSALS: dict[str, tuple[type[DecisionRefused], str]] = {
+REFUSALS: dict[str, tuple[type[RegistryError], str]] = {
     "OR002": (NotAtGate, "see where it stands: orch status {id}"),
     "OR003": (StaleApproval, _LOOK),
     "OR004": (StaleApproval, _LOOK),
@@ -43,9 +44,28 @@ REFUSALS: dict[str, tuple[type[DecisionRefused], str]] = {
     "OR006": (ReasonRequired, "say why: orch reject {id} --reason …"),
     "OR007": (AlreadyApproved, "see what else is missing: orch status {id}"),
     "OR008": (RequesterMayNot, "ask somebody else to run: orch approve {id}"),
+    "OR010": (NotGranted, "ask an administrator: GRANT orch_operator TO …"),
     "42501": (NotGranted, "ask for EXECUTE on orch.decide_gate, or decide as another role"),
 }
 """SQLSTATE of ``orch.decide_gate`` → exception and the operator's next step. OR001 is UnknownChange."""
+
+INTENTS = frozenset(
+    {
+        Event.HELD,
+        Event.RESUMED,
+        Event.REQUESTED,
+        Event.ABORT_STARTED,
+        Event.UNDO_STARTED,
+        Event.UNSWITCH_STARTED,
+    }
+)
+"""Events that say what a person wants; ``orch.record_intent`` alone writes them."""
+_INTENT_REFUSALS: dict[str, tuple[type[RegistryError], str]] = {
+    "OR005": (StaleView, _LOOK),
+    "OR006": (ReasonRequired, "say why: --reason …"),
+    "OR010": (NotGranted, "ask an administrator: GRANT orch_operator TO …"),
+    "42501": (NotGranted, "ask for EXECUTE on orch.record_intent: GRANT orch_operator TO …"),
+}
 
 
 def record_evidence(
@@ -81,31 +101,48 @@ def decide_gate(
     words = (change_id, gate.value, decision, plan_sha256, evidence_sha256, cast(reason, Text))
     call = func.orch.decide_gate(*words, cast(valid_for, Interval), seen)
     said = call.table_valued(*(column.name for column in tables.approval.columns)).render_derived()
-    with _explained(change_id):
+    with _explained(change_id, REFUSALS):
         return rows.approval_row(connection.execute(select(said)).one())
+
+
+def record_intent(
+    connection: Connection, change_id: str, event: Event, data: Mapping[str, Any], seen_version: int | None
+) -> ChangeRow:
+    """Write down what ``session_user`` wants. Raises Refused, StaleView, ReasonRequired, NotGranted, UnknownChange."""
+    reason = cast(data["reason"] if event is Event.HELD else data.get("reason"), Text)
+    gate = cast(data["gate"] if event is Event.REQUESTED else None, Text)
+    call = func.orch.record_intent(change_id, event.value, reason, gate, cast(seen_version, Integer))
+    with _explained(change_id, _INTENT_REFUSALS):
+        connection.execute(select(call))
+    return queries.change(connection, change_id)
 
 
 def _facts(evidence: Evidence) -> dict[str, object]:
     short = [{"name": f.name, "verdict": f.verdict.value, "mismatches": f.mismatches} for f in evidence.findings]
-    return {"gate": evidence.gate.value, "sha256": evidence.sha256, "findings": short}
+    bound = {"plan_sha256": evidence.plan_sha256, "sha256": evidence.sha256}
+    return {"gate": evidence.gate.value, **bound, "findings": short}
 
 
 @contextmanager
-def _explained(change_id: str) -> Iterator[None]:
+def _explained(change_id: str, known: Mapping[str, tuple[type[RegistryError], str]]) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if (refusal := _refusal(error, change_id)) is None:
+        if (refusal := _refusal(error, change_id, known)) is None:
             raise
         raise refusal from error
 
 
-def _refusal(error: DBAPIError, change_id: str) -> RegistryError | None:
-    state = getattr(error.orig, "sqlstate", None)
+def _refusal(
+    error: DBAPIError, change_id: str, known: Mapping[str, tuple[type[RegistryError], str]]
+) -> RegistryError | Refused | None:
+    state = str(getattr(error.orig, "sqlstate", None))
+    said = getattr(getattr(error.orig, "diag", None), "message_primary", None) or str(error.orig)
     if state == "OR001":
         return UnknownChange(change_id)
-    if state not in REFUSALS:
+    if state == "OR011":
+        return Refused(said)
+    if state not in known:
         return None
-    kind, next_step = REFUSALS[state]
-    said = getattr(getattr(error.orig, "diag", None), "message_primary", None) or str(error.orig)
+    kind, next_step = known[state]
     return kind(f"{said}; {next_step.format(id=change_id)}")

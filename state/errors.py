@@ -25,6 +25,14 @@ class Unreachable(NotReady):
     """Nobody answers at the Registry's URL, or it does not let us in."""
 
 
+class Unprivileged(NotReady):
+    """The database login lacks a right on the Registry. Names what was refused."""
+
+
+class Forbidden(RegistryError):
+    """The Registry itself refuses the write: the gate lacks approvals, or the event is not the caller's to write."""
+
+
 class UnknownChange(RegistryError):
     """No Change has this id."""
 
@@ -58,7 +66,7 @@ class StaleView(RegistryError):
 
 
 class DecisionRefused(RegistryError):
-    """Base of the refusals of ``orch.decide_gate``."""
+    """Base of the refusals of ``orch.decide_gate`` and ``orch.record_intent``."""
 
 
 class StaleApproval(DecisionRefused):

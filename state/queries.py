@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Double, Text, cast, func, select
+from sqlalchemy import Connection, Double, Text, cast, func, select, text
 
 from state import rows, tables
 from state.errors import UnknownChange
@@ -20,6 +20,7 @@ from state.model import (
     Approval,
     BackfillRow,
     ChangeRow,
+    Event,
     EventRow,
     Evidence,
     GateName,
@@ -96,6 +97,14 @@ def approvals_needed(connection: Connection, change_id: str) -> dict[str, int]:
     return {str(gate): int(count) for gate, count in found.approvals_needed.items()}
 
 
+def all_approvals_needed(connection: Connection) -> dict[str, dict[str, int]]:
+    """How many people the Gates of each Change ask for, for the audit."""
+    column = tables.change.c
+    return {
+        row.id: dict(row.approvals_needed) for row in connection.execute(select(column.id, column.approvals_needed))
+    }
+
+
 def steps(connection: Connection, change_id: str) -> list[StepRow]:
     """The Steps of a Change in order. Raises UnknownChange."""
     column = tables.step.c
@@ -132,6 +141,35 @@ def approvals(connection: Connection, change_id: str, gate: GateName | str | Non
         StandingApproval(rows.approval_row(row), Standing(row.standing)) for row in connection.execute(query).all()
     ]
     return found or _none_of(connection, change_id)
+
+
+def all_approvals(connection: Connection) -> list[Approval]:
+    """What people said of all Changes, for the audit."""
+    return [
+        rows.approval_row(row) for row in connection.execute(select(tables.approval).order_by(tables.approval.c.id))
+    ]
+
+
+def all_evidence(connection: Connection) -> list[Evidence]:
+    """What Checks saw of all Changes, for the audit."""
+    return [
+        rows.evidence_row(row) for row in connection.execute(select(tables.evidence).order_by(tables.evidence.c.id))
+    ]
+
+
+def may_record_evidence(connection: Connection) -> bool:
+    """Whether our role may keep what Checks see; a login that only decides leaves that to a worker."""
+    right = func.has_table_privilege("orch.evidence", "INSERT")
+    return bool(connection.execute(select(right)).scalar_one())
+
+
+def evidence_wanted(connection: Connection, change_id: str) -> bool:
+    """Whether ``advance`` was asked for after evidence was taken last."""
+    column = tables.event.c
+    kinds = (Event.REQUESTED.value, Event.EVIDENCE.value)
+    query = select(column.kind).where(column.change_id == change_id, column.kind.in_(kinds))
+    last = connection.execute(query.order_by(column.seq.desc()).limit(1)).scalar_one_or_none()
+    return bool(last == Event.REQUESTED.value)
 
 
 def latest_evidence(connection: Connection, change_id: str, gate: GateName | str) -> Evidence | None:
@@ -178,6 +216,17 @@ def head(connection: Connection) -> Head:
     """Where the chain ends."""
     found = connection.execute(select(tables.event_head.c.seq, tables.event_head.c.sha256)).one()
     return Head(found.seq, found.sha256)
+
+
+def registry_identity(connection: Connection) -> dict[str, str]:
+    """Which database this is, for an anchor kept outside: its name, and the server's system identifier if we may ask."""
+    name = select(func.current_database(), func.has_function_privilege("pg_control_system()", "EXECUTE"))
+    database, may_ask = connection.execute(name).one()
+    told = {"database": str(database)}
+    if may_ask:
+        system = text("SELECT system_identifier FROM pg_control_system()")
+        told["system"] = str(connection.execute(system).scalar_one())
+    return told
 
 
 def identity(connection: Connection) -> str:

@@ -34,7 +34,7 @@ def move(connection: Connection, before: ChangeRow, event: Event, data: Mapping[
     """
     to = step_of(before.state, event).to
     values = {"state": to.value, "version": before.version + 1, "updated_at": func.clock_timestamp()}
-    values |= _effects(before.state, to, event, data)
+    values |= _effects(before.state, to)
     query = update(tables.change).where(tables.change.c.id == before.id).values(values).returning(tables.change)
     after = rows.change_row(connection.execute(query).one())
     append(connection, before.id, event, data)
@@ -56,16 +56,9 @@ def unmoved(change: ChangeRow, seen_version: int | None) -> None:
         )
 
 
-def _effects(was: State, to: State, event: Event, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns besides state and version. Raises KeyError when the event lacks what it must say."""
+def _effects(was: State, to: State) -> dict[str, Any]:
+    """Columns besides state and version."""
     values: dict[str, Any] = {}
-    if event is Event.HELD:
-        actor = cast(func.session_user(), Text)
-        values |= {"hold_reason": data["reason"], "hold_actor": actor, "hold_at": func.clock_timestamp()}
-    if event is Event.RESUMED:
-        values |= {"hold_reason": None, "hold_actor": None, "hold_at": None}
-    if event is Event.REQUESTED:
-        values |= {"requested": data["gate"]}
     if to is not was:
         values |= {"requested": None}
         if to in _MOMENTS:

@@ -18,13 +18,14 @@ from sqlalchemy.exc import DBAPIError
 
 from state import deciding, lease, recording, steps, submitting
 from state.connect import engine
-from state.errors import NotReady, Unreachable
+from state.errors import Forbidden, NotReady, RegistryError, Unprivileged, Unreachable
+from state.machine import Refused
 from state.model import Approval, BackfillRow, ChangeRow, Event, Evidence, Finding, GateName, StepRow
 from state.submitting import NewChange, NewStep
 
 __all__ = ["SCHEMA_VERSION", "NewChange", "NewStep", "Registry"]
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The version of ``migrations_meta`` this code was written for."""
 
 RECORDABLE = frozenset(Event) - {
@@ -131,14 +132,16 @@ class Registry:
         fence: int | None = None,
         seen_version: int | None = None,
     ) -> ChangeRow:
-        """Move the Change as ``event`` says, and append it.
+        """Move the Change as ``event`` says, and append it. What people want is said without a fence.
 
         Raises FenceLost when ``fence`` is not ours, StaleView when ``seen_version`` is not its version, Refused
         when the machine has no such edge, ValueError for an event that has a method of its own, UnknownChange.
         """
-        if event not in RECORDABLE:
+        if event not in RECORDABLE or (event in deciding.INTENTS and fence is not None):
             raise ValueError(f"{event.value} is written by a method of its own")
         with self._writing() as connection:
+            if event in deciding.INTENTS:
+                return deciding.record_intent(connection, change_id, event, data or {}, seen_version)
             change = recording.locked(connection, change_id)
             if fence is not None:
                 lease.require(connection, change_id, fence)
@@ -243,9 +246,22 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        if (refusal := _refusal(error)) is not None:
+            raise refusal from error
         if not error.connection_invalidated:
             raise
         raise Unreachable("the connection to the registry was lost; run the same command again") from error
+
+
+def _refusal(error: DBAPIError) -> RegistryError | Refused | None:
+    """What the Registry's own guards and grants refuse, in words."""
+    state = getattr(error.orig, "sqlstate", None)
+    said = getattr(getattr(error.orig, "diag", None), "message_primary", None) or str(error.orig)
+    if state == "42501":
+        return Unprivileged(f"the database login may not do this: {said}; orch doctor says which role it lacks")
+    if state in ("OR010", "OR012", "OR013"):
+        return Forbidden(f"{said}; the registry refused it")
+    return Refused(said) if state == "OR011" else None
 
 
 def _version(connection: Connection) -> str | None:

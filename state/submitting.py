@@ -105,6 +105,7 @@ def _facts(new: NewChange) -> dict[str, Any]:
         "title": new.title,
         "target": new.target,
         "file_sha256": text_sha256(new.source),
+        "approvals_needed": dict(new.approvals_needed),
     }
 
 

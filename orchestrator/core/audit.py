@@ -8,14 +8,14 @@ every Change folded through the same machine that moved it.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from state.digest import plan_sha256
+from state.digest import evidence_sha256, plan_sha256
 from state.machine import Folded, Refused, apply
-from state.model import Approval, ChangeRow, Event, EventRow, StepRow, StepStatus
+from state.model import Approval, ChangeRow, Event, EventRow, Evidence, StepRow, StepStatus
 
 GENESIS = "0" * 64
 """What the first link hashes in place of a predecessor."""
@@ -35,6 +35,19 @@ class Problem:
         return f"{', '.join(where) or 'history'}: {self.sentence}"
 
 
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An end of the chain that was kept outside: today's chain must still run through it.
+
+    ``registry`` says where it was taken, for people; a restored or renamed database keeps its chain.
+    """
+
+    seq: int
+    sha256: str
+    at: str
+    registry: Mapping[str, str]
+
+
 def verify(
     events: Iterable[EventRow],
     changes: Iterable[ChangeRow],
@@ -42,17 +55,28 @@ def verify(
     *,
     head: tuple[int, str] | None = None,
     approvals: Iterable[Approval] | None = None,
+    evidence: Iterable[Evidence] | None = None,
+    needed: Mapping[str, Mapping[str, int]] | None = None,
+    anchor: Anchor | None = None,
 ) -> list[Problem]:
     """Everything that does not fit; empty when all does. ``events`` are all of them, in order of ``seq``.
 
-    ``head`` is where the chain should end (the stored head, or one anchored outside): without it, the loss of the
-    newest events is found only where it contradicts a row. ``approvals`` are compared with the events about them.
+    ``head`` is where the chain should end: without it, the loss of the newest events is found only where it contradicts
+    a row. ``approvals`` and ``evidence`` are compared with the events about them, ``needed`` (people per gate, by Change)
+    with what was submitted. ``anchor`` must lie on the chain: whoever owns the database can rehash all of it, but
+    not what was kept elsewhere.
     """
     history = tuple(events)
     problems = [*_chain(history), *(_end(history, head) if head is not None else ())]
-    problems += _rows(history, tuple(changes), tuple(steps))
+    problems += _anchored(history, anchor) if anchor is not None else ()
+    rows = tuple(changes)
+    problems += _rows(history, rows, tuple(steps))
     if approvals is not None:
         problems += _approvals(history, approvals)
+    if evidence is not None:
+        problems += _evidence(history, evidence)
+    if needed is not None:
+        problems += _needed(history, rows, needed)
     return problems
 
 
@@ -102,6 +126,19 @@ def _end(history: Sequence[EventRow], head: tuple[int, str]) -> Iterator[Problem
         )
 
 
+def _anchored(history: Sequence[EventRow], anchor: Anchor) -> Iterator[Problem]:
+    there = {0: GENESIS} | {event.seq: event.sha256 for event in history}
+    found = there.get(anchor.seq)
+    if found != anchor.sha256:
+        now = f"there is {found[:12]}…" if found is not None else "there is no such event"
+        place = anchor.registry.get("database", "an unnamed registry")
+        sentence = (
+            f"the anchor of {anchor.at} ({place}) holds {anchor.sha256[:12]}…, and now {now}; "
+            "the chain was written anew since, or this is another registry"
+        )
+        yield Problem(anchor.seq, None, sentence)
+
+
 def _rows(history: Sequence[EventRow], changes: Sequence[ChangeRow], steps: Sequence[StepRow]) -> Iterator[Problem]:
     stored = {change.id: change for change in changes}
     told: dict[str, list[EventRow]] = {}
@@ -123,6 +160,8 @@ def _one(change: ChangeRow, told: Sequence[EventRow], steps: Sequence[StepRow]) 
         yield broken
     if folded is not None and broken is None:
         yield from _compared(change, folded)
+        yield from _held(change, told)
+        yield from _moments(change, told)
         yield from _compared_steps(change, folded, steps)
         yield from _planned(change, told)
 
@@ -152,6 +191,35 @@ def _compared(change: ChangeRow, folded: Folded) -> Iterator[Problem]:
             yield Problem(None, change.id, f"its {name} is {row!r}, but the history leads to {history!r}")
 
 
+def _held(change: ChangeRow, told: Sequence[EventRow]) -> Iterator[Problem]:
+    """Who paused, and why, is what the last hold said."""
+    last = [event for event in told if event.kind in (Event.HELD, Event.RESUMED)][-1:]
+    if change.hold is None or not last or last[0].kind != Event.HELD:
+        return
+    event = last[0]
+    if (change.hold.reason, change.hold.actor) != (event.data.get("reason"), event.actor):
+        row = f"{change.hold.actor}: {change.hold.reason}"
+        yield Problem(event.seq, change.id, f"its hold is {row!r}, but {event.actor} said {event.data.get('reason')!r}")
+
+
+_MOMENTS = {
+    "switched_at": frozenset({Event.SWITCH_FINISHED, Event.SWITCH_PASSED, Event.CONTRACT_ABSENT, Event.UNDO_FINISHED}),
+    "contracted_at": frozenset({Event.CONTRACT_PARKED}),
+}
+"""Soak and park run from these; each is set by the events that lead to the state."""
+
+
+def _moments(change: ChangeRow, told: Sequence[EventRow]) -> Iterator[Problem]:
+    for name, kinds in _MOMENTS.items():
+        row: datetime | None = getattr(change, name)
+        last = [event for event in told if event.kind in kinds][-1:]
+        if row is None and not last:
+            continue
+        if row is None or not last or not _same_moment(row, last[0]):
+            said = last[0].at if last else "nothing of the kind"
+            yield Problem(None, change.id, f"its {name} is {_utc(row) if row else None}, but the history tells {said}")
+
+
 def _compared_steps(change: ChangeRow, folded: Folded, steps: Sequence[StepRow]) -> Iterator[Problem]:
     rows = {step.ordinal: step.status for step in steps}
     for ordinal in sorted(rows.keys() | folded.steps.keys()):
@@ -176,21 +244,89 @@ def _planned(change: ChangeRow, told: Sequence[EventRow]) -> Iterator[Problem]:
 
 
 def _approvals(history: Sequence[EventRow], approvals: Iterable[Approval]) -> Iterator[Problem]:
-    told = Counter(_told(event) for event in history if event.kind in (Event.APPROVED, Event.REJECTED))
+    told: dict[tuple[str, ...], list[EventRow]] = {}
+    for event in history:
+        if event.kind in (Event.APPROVED, Event.REJECTED):
+            told.setdefault(_said(event), []).append(event)
     for each in approvals:
-        said = (each.change_id, each.gate.value, each.decision, each.approver, each.plan_sha256, each.evidence_sha256)
-        if told[said] > 0:
-            told[said] -= 1
-        else:
+        bound = (each.plan_sha256, each.evidence_sha256, str(each.reason), _utc(each.expires_at))
+        said = (each.change_id, each.gate.value, each.decision, each.approver, *bound)
+        if not told.get(said):
             sentence = f"{each.approver}'s word on {each.gate.value} (approval {each.id}) is not in the history"
             yield Problem(None, each.change_id, sentence)
-    for change_id, gate, decision, actor, *_ in told.elements():
-        yield Problem(None, change_id, f"{actor} said {decision} at {gate}, but the row of it is gone")
+        elif not _same_moment(each.at, event := told[said].pop(0)):
+            sentence = f"{each.approver}'s word on {each.gate.value} (approval {each.id}) is dated {_utc(each.at)}"
+            yield Problem(event.seq, each.change_id, f"{sentence}, but the history took it in at {event.at}")
+    for event in (event for left in told.values() for event in left):
+        said_so = f"{event.actor} said {event.data.get('decision')} at {event.data.get('gate')}"
+        yield Problem(event.seq, event.change_id, f"{said_so}, but the row of it is gone")
 
 
-def _told(event: EventRow) -> tuple[str, ...]:
-    said = [str(event.data.get(name)) for name in ("plan_sha256", "evidence_sha256")]
-    return (event.change_id, str(event.data.get("gate")), str(event.data.get("decision")), event.actor, *said)
+def _said(event: EventRow) -> tuple[str, ...]:
+    names = ("plan_sha256", "evidence_sha256", "reason", "expires_at")
+    spoken = (str(event.data.get("gate")), str(event.data.get("decision")), event.actor)
+    return (event.change_id, *spoken, *(str(event.data.get(name)) for name in names))
+
+
+def _evidence(history: Sequence[EventRow], evidence: Iterable[Evidence]) -> Iterator[Problem]:
+    told: dict[tuple[str, ...], list[EventRow]] = {}
+    for event in history:
+        if event.kind == Event.EVIDENCE:
+            key = (event.change_id, str(event.data.get("gate")), str(event.data.get("sha256")))
+            told.setdefault(key, []).append(event)
+    for each in evidence:
+        name = f"the evidence at {each.gate.value} ({each.sha256[:12]}…)"
+        if evidence_sha256(each.findings) != each.sha256:
+            yield Problem(None, each.change_id, f"{name} does not have the findings its digest was taken of")
+        left = told.get((each.change_id, each.gate.value, each.sha256), [])
+        # An older orch told no plan; then gate and digest are all there is.
+        fits = [event for event in left if event.data.get("plan_sha256", each.plan_sha256) == each.plan_sha256]
+        near = [event for event in fits if _same_moment(each.at, event)]
+        if not fits:
+            yield Problem(None, each.change_id, f"{name} is not in the history")
+        elif not near:
+            yield Problem(fits[0].seq, each.change_id, f"{name} is dated {_utc(each.at)}, not as the history has it")
+        if fits:
+            left.remove((near or fits)[0])
+    for event in (event for left in told.values() for event in left):
+        yield _at(event, f"it tells of evidence at {event.data.get('gate')}, but the row of it is gone")
+
+
+def _needed(
+    history: Sequence[EventRow], changes: Sequence[ChangeRow], needed: Mapping[str, Mapping[str, int]]
+) -> Iterator[Problem]:
+    submitted = {event.change_id: event for event in history if event.kind in (Event.SUBMITTED, Event.REPLANNED)}
+    for change in changes:
+        row = dict(needed.get(change.id, {}))
+        event = submitted.get(change.id)
+        # An older orch did not tell how many people; the Plan, known by its digest, says it too.
+        told = event.data.get("approvals_needed") if event is not None else None
+        if told is not None and dict(told) != row:
+            yield Problem(None, change.id, f"its gates ask for {row} approvals, but {told} was submitted")
+        gates = change.plan.get("gates")
+        for gate, policy in gates.items() if isinstance(gates, Mapping) else ():
+            asked = policy.get("approvals", 1) if isinstance(policy, Mapping) else 1
+            if row.get(gate, 1) != asked:
+                sentence = f"its {gate} gate asks for {row.get(gate, 1)} approvals, but its plan says {asked}"
+                yield Problem(None, change.id, sentence)
+
+
+_SLACK = timedelta(minutes=2)
+"""How long a row may have waited for the head of the chain before its event was written; locks are limited to less."""
+
+
+def _same_moment(row: datetime, event: EventRow) -> bool:
+    """Whether a row could have been written in the transaction that told of it."""
+    try:
+        told = datetime.fromisoformat(event.at)
+    except ValueError:
+        return False
+    return told.tzinfo is not None and row <= told <= row + _SLACK
+
+
+def _utc(moment: datetime) -> str:
+    """As the history writes it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _at(event: EventRow, sentence: str) -> Problem:

@@ -82,12 +82,13 @@ def new_steps(change_id: str = "orders-email", count: int = 3) -> list[NewStep]:
 def audit(registry: Registry) -> list[Problem]:
     """The whole Registry, audited in one snapshot."""
     with registry.reading() as connection:
-        changes = queries.changes(connection)
         head = queries.head(connection)
         return verify(
             queries.events(connection),
-            changes,
+            queries.changes(connection),
             queries.all_steps(connection),
             head=(head.seq, head.sha256),
-            approvals=[said.approval for each in changes for said in queries.approvals(connection, each.id)],
+            approvals=queries.all_approvals(connection),
+            evidence=queries.all_evidence(connection),
+            needed=queries.all_approvals_needed(connection),
         )

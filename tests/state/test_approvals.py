@@ -161,10 +161,10 @@ def test_what_was_done_and_undone_is_asked_again(registry: Registry) -> None:
     registry.record(ID, Event.CONTRACT_ABSENT)
     assert _standings(registry, GateName.CONTRACT) == ["postgres valid"]
     for event in (Event.CONTRACT_STARTED, Event.CONTRACT_PARKED, Event.UNDO_STARTED, Event.UNDO_FINISHED):
-        registry.record(ID, event)
+        registry.record(ID, event, {"reason": "rehearsal"})
     assert _standings(registry, GateName.CONTRACT) == ["postgres spent"]
     _decide(registry, gate=GateName.CONTRACT)
-    registry.record(ID, Event.UNSWITCH_STARTED)
+    registry.record(ID, Event.UNSWITCH_STARTED, {"reason": "rehearsal"})
     registry.record(ID, Event.UNSWITCH_FINISHED)
     assert _standings(registry, GateName.SWITCH_READS) == ["postgres spent"]
     assert audit(registry) == []

@@ -15,6 +15,7 @@ from hypothesis import strategies as some
 
 from orchestrator.core.audit import Problem, verify
 from state import queries
+from state.deciding import INTENTS
 from state.digest import NO_FINDINGS
 from state.errors import FenceLost
 from state.machine import GATE_AHEAD, TRANSITIONS, Refused
@@ -70,7 +71,7 @@ def test_an_event_says_who_when_and_what(told: Registry) -> None:
     assert event.at.endswith("Z")
     assert datetime.fromisoformat(event.at).microsecond >= 0
     assert event.data["title"] == new().title
-    assert set(event.data) == {"plan_sha256", "title", "target", "file_sha256"}
+    assert set(event.data) == {"plan_sha256", "title", "target", "file_sha256", "approvals_needed"}
 
 
 def test_an_append_wakes_listeners(told: Registry, connect: Connect) -> None:
@@ -230,7 +231,8 @@ def _walk(registry: Registry, change_id: str, choices: list[int]) -> set[State]:
             else:
                 pick = able[choice % len(able)] if choice % 5 else moves[choice % len(moves)]
                 data = {"reason": "walk", "gate": "expand"}
-                state = registry.record(change_id, pick, data, fence=fence).state
+                held = None if pick in INTENTS else fence
+                state = registry.record(change_id, pick, data, fence=held).state
                 seen.add(state)
         except (Refused, FenceLost):
             pass

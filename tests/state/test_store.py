@@ -268,7 +268,7 @@ def test_a_reading_is_one_snapshot_and_writes_nothing(submitted: Registry) -> No
         assert queries.change(connection, ID).hold is not None
         read_only = "cannot execute .* in a read-only transaction"
         with pytest.raises(Exception, match=read_only):
-            recording.append(connection, ID, Event.HELD, {})
+            recording.append(connection, ID, Event.EVIDENCE, {})
 
 
 def test_events_are_paged(submitted: Registry) -> None:
@@ -315,7 +315,7 @@ def test_killed_after_the_event_but_before_the_commit_leaves_neither(
 
     monkeypatch.setattr(recording, "append", then_killed)
     with pytest.raises(Unreachable, match="was lost"):
-        submitted.hold(ID, "never")
+        submitted.record(ID, Event.EXPAND_PASSED)
     monkeypatch.undo()
     assert _kinds(submitted) == ["change.submitted"]
     assert audit(submitted) == []
