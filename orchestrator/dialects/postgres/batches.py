@@ -19,7 +19,7 @@ def value(step: Backfill, prefix: str = "") -> Composed:
         return call(step.value, prefix)
     if step.source is not None:
         return fill("{c}", c=name(step.source))
-    return fill("{e}", e=raw(step.expression or "NULL"))
+    return fill("(\n{e}\n)", e=raw(step.expression or "NULL"))
 
 
 def guard(step: Backfill, prefix: str = "") -> Composed:

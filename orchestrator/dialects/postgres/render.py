@@ -65,7 +65,7 @@ def _exclusive(name_: TableName) -> str:
 def _add_column(step: AddColumn) -> Rendered:
     column = name(step.column)
     collation = fill(" COLLATE {c}", c=raw(step.collation)) if step.collation else fill("")
-    default = fill(" DEFAULT {d}", d=raw(step.default)) if step.default else fill("")
+    default = fill(" DEFAULT (\n{d}\n)", d=raw(step.default)) if step.default else fill("")
     statements = [
         _alter(
             step.table,
@@ -104,7 +104,7 @@ def _grant(step: AddColumn, privilege: str, grantee: str, grantable: bool) -> Co
 def _default(where: TableName, column: str, expression: str | None) -> Composed:
     if expression is None:
         return _alter(where, "ALTER COLUMN {c} DROP DEFAULT", c=name(column))
-    return _alter(where, "ALTER COLUMN {c} SET DEFAULT {d}", c=name(column), d=raw(expression))
+    return _alter(where, "ALTER COLUMN {c} SET DEFAULT (\n{d}\n)", c=name(column), d=raw(expression))
 
 
 def _set_default(step: SetDefault) -> Rendered:
