@@ -215,6 +215,7 @@ _SHAPE = {
         UNION ALL SELECT 'rejected', sync_id FROM orch_target.rejected_row""",
 }
 
+
 def shape(link: psycopg.Connection[Any], table: str = "orders") -> Shape:
     """Everything of a table that its users can tell, but the order of its columns; and what is left in orch_target."""
     where = sql.SQL("pg_catalog.to_regclass({})").format(sql.Literal(table)).as_string(None)
