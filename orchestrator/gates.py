@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from orchestrator.core.errors import Blocked, Stale
+from orchestrator.core.errors import Blocked, Stale, Waiting
 from orchestrator.core.gate import EVIDENCE_MAX_AGE
 from orchestrator.core.plan import Check, Plan, parse_plan
 from orchestrator.core.ports import Target
@@ -60,12 +60,24 @@ def checks_of(row: ChangeRow, gate: GateName) -> tuple[Check, ...]:
 
 
 def fresh(registry: Registry, row: ChangeRow, gate: GateName, target: Target, listen: Listener) -> None:
-    """See to it that the gate's evidence is young enough to open it: run its Checks again when it is not."""
+    """See to it that the gate's evidence is young enough to open it: run its Checks again when it is not.
+
+    A login that may not record evidence decides on what a worker saw last; whoever opens the gate looks again, and new
+    findings void the decision. Raises Waiting when there is none yet.
+    """
     with registry.reading() as connection:
         age = queries.evidence_age_seconds(connection, row.id, gate)
+        may = queries.may_record_evidence(connection)
     young = age is not None and age < EVIDENCE_MAX_AGE.total_seconds()
-    if not young and checks_of(row, gate):
+    if young or not checks_of(row, gate):
+        return
+    if may:
         verify(registry, row, gate, target, listen)
+    elif age is None:
+        raise Waiting(
+            f"there is no evidence at the {gate.value} gate of {row.id} yet, and this login may not record any",
+            f"orch advance {row.id} --no-run asks a worker for it; then decide",
+        )
 
 
 def evidence_digest(connection: Connection, row: ChangeRow, gate: GateName) -> str:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from orchestrator import statuses
-from orchestrator.core.audit import Problem, verify
+from orchestrator.core.audit import Anchor, Problem, verify
 from orchestrator.core.errors import Blocked, Waiting
 from orchestrator.core.progress import Listener, Progress, nobody
 from orchestrator.core.status import Status
@@ -26,6 +26,8 @@ from state.model import ChangeRow, Event, EventRow, Evidence, GateName, State
 from state.store import Registry
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from orchestrator.config import Config
     from orchestrator.core.ports import Target
 
@@ -68,10 +70,16 @@ class Service:
 
     # -- setting up ----------------------------------------------------------------------------------------------
 
-    def init(self) -> list[str]:
-        """Create or update the Registry's schema and ``orch_target`` on every target; returns what was done."""
-        from migrations_meta.upgrade import upgrade
+    def init(self, *, roles: bool = False) -> list[str]:
+        """Create or update the Registry's schema and ``orch_target`` on every target; returns what was done.
 
+        With ``roles``, only the Registry, handed to its roles: ``orch_target`` must belong to the login that runs changes.
+        """
+        from migrations_meta.upgrade import separate, upgrade
+
+        if roles:
+            with explained():
+                return separate(self._config.registry_url)
         with explained():
             done = [f"registry: version {version}" for version in upgrade(self._config.registry_url)]
         for name in self._config.targets:
@@ -144,10 +152,36 @@ class Service:
                 queries.change(connection, change_id)
             return queries.events(connection, change_id, after_seq=after, limit=limit)
 
-    def audit_verify(self) -> list[Problem]:
-        """Recompute the hash chain and fold every Change; what does not agree."""
+    def audit_verify(self, *, anchor: str | None = None) -> list[Problem]:
+        """Recompute the hash chain, fold every Change and compare every row; what does not agree.
+
+        With ``anchor``, the file of an earlier ``audit_anchor``, the chain must run through it. Raises Invalid.
+        """
+        from orchestrator import anchoring
+
+        kept = anchoring.read(anchor) if anchor is not None else None
         with explained(), self._registry.reading() as connection:
-            return list(verify(queries.events(connection), queries.changes(connection), queries.all_steps(connection)))
+            return _verified(connection, kept)
+
+    def audit_anchor(self, path: str) -> Anchor:
+        """Write the head of the history to a file, once everything agrees with it and with an anchor already there.
+
+        Raises Blocked with what does not agree, Invalid for a file that cannot be used.
+        """
+        from pathlib import Path
+
+        from orchestrator import anchoring
+
+        before = anchoring.read(path) if Path(path).exists() else None
+        with explained(), self._registry.reading() as connection:
+            problems = _verified(connection, before)
+            head, registry = queries.head(connection), queries.registry_identity(connection)
+        if problems:
+            found = "".join(f"\n  - {problem}" for problem in problems[:10])
+            raise Blocked(f"{path} is left as it is, for the history does not verify:{found}", "orch audit --verify")
+        anchor = Anchor(head.seq, head.sha256, self._registry.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"), registry)
+        anchoring.write(path, anchor)
+        return anchor
 
     def ready(self) -> list[str]:
         """Changes that a worker may run now: work in hand that nobody runs, and ready gates.
@@ -158,7 +192,8 @@ class Service:
 
         with explained(), self._registry.reading() as connection:
             rows = [row for row in queries.changes(connection) if row.state not in TERMINAL and row.hold is None]
-            return [row.id for row in rows if self._may_run(statuses.status(connection, row, full=False))]
+            found = [statuses.status(connection, row, full=False) for row in rows]
+            return [each.change for each in found if self._may_run(each) or _lacks_evidence(connection, each)]
 
     def _may_run(self, status: Status) -> bool:
         if status.lease is not None:
@@ -308,6 +343,28 @@ class Service:
     def _row(self, change_id: str) -> ChangeRow:
         with explained(), self._registry.reading() as connection:
             return queries.change(connection, change_id)
+
+
+def _verified(connection: Connection, anchor: Anchor | None) -> list[Problem]:
+    head = queries.head(connection)
+    return verify(
+        queries.events(connection),
+        queries.changes(connection),
+        queries.all_steps(connection),
+        head=(head.seq, head.sha256),
+        approvals=queries.all_approvals(connection),
+        evidence=queries.all_evidence(connection),
+        needed=queries.all_approvals_needed(connection),
+        anchor=anchor,
+    )
+
+
+def _lacks_evidence(connection: Connection, status: Status) -> bool:
+    """Whether people wait for evidence that only a worker can take: they asked to advance, and none was taken since."""
+    if status.lease is not None or status.gate is None or status.requested is not status.gate.phase:
+        return False
+    stale = any(need.name == "evidence" for need in status.gate.missing)
+    return stale and queries.evidence_wanted(connection, status.change)
 
 
 def _arrived(row: ChangeRow, through: State | None) -> bool:

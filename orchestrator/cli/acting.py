@@ -38,10 +38,17 @@ def _tell(status: "Status", as_json: bool, said: str) -> None:
     out([line, *wrapped(status.why, 2, "")])
 
 
-def init(url: Url = None, config: ConfigFile = None) -> None:
+def init(
+    roles: Annotated[
+        bool,
+        typer.Option("--roles", help="Create orch_owner, _worker, _operator, _auditor and hand them the registry."),
+    ] = False,
+    url: Url = None,
+    config: ConfigFile = None,
+) -> None:
     """Create or upgrade the registry; prepare the targets. Safe to repeat."""
     with opened(url, config) as service:
-        done = service.init()
+        done = service.init(roles=True) if roles else service.init()
     out([clean(line) for line in done] or ["nothing to do"])
 
 
@@ -75,6 +82,7 @@ def advance(
         typer.Option("--break-glass", help="Skip approvals, soak and window; needs --reason."),
     ] = False,
     reason: Reason = None,
+    no_run: NoRun = False,
     as_json: AsJson = False,
     url: Url = None,
     config: ConfigFile = None,
@@ -85,6 +93,13 @@ def advance(
     if bool(reason) != break_glass:
         raise Invalid("--break-glass and --reason belong together", "orch advance ID --break-glass --reason TEXT")
     patience = _wait(wait)
+    if no_run:
+        if through is not None or wait is not None or break_glass:
+            raise Invalid("--no-run goes with none of --through, --wait, --break-glass", "orch advance ID --no-run")
+        with opened(url, config) as service:
+            status = service.request(change)
+        _tell(status, as_json, "asked to advance")
+        return
     with opened(url, config) as service, listener() as listen:
         status = service.advance(change, through=through, wait=patience, break_glass=reason, listen=listen)
     _tell(status, as_json, "advanced")

@@ -80,6 +80,10 @@ def audit(
     verify: Annotated[
         bool, typer.Option("--verify", help="Recompute the chain and compare it with the state.")
     ] = False,
+    anchor: Annotated[
+        str | None,
+        typer.Option("--anchor", metavar="FILE", help="Keep the head there; with --verify, compare with it."),
+    ] = None,
     after: Annotated[int, typer.Option("--after", metavar="SEQ", help="Only later events.")] = 0,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
     as_json: AsJson = False,
@@ -88,11 +92,15 @@ def audit(
 ) -> None:
     """Show the history, or prove it intact. With --verify, exit 4 if somebody has rewritten it."""
     with opened(url, config) as service:
+        if anchor is not None and not verify:
+            kept = service.audit_anchor(anchor)
+            data(asdict(kept)) if as_json else out(clean(f"{anchor}: event {kept.seq}, {kept.sha256}"))
+            return
         if not verify:
             events = service.events(change, after=after, limit=limit)
             data([_event(each) for each in events]) if as_json else out(_history(events))
             return
-        problems = service.audit_verify()
+        problems = service.audit_verify(anchor=anchor)
     if as_json:
         data({"intact": not problems, "problems": [asdict(each) for each in problems]})
     elif problems:
