@@ -86,10 +86,24 @@ def _checks(facts: GateFacts) -> tuple[Requirement, ...]:
         return ()
     evidence = facts.evidence
     if evidence is None or evidence.plan_sha256 != facts.plan_sha256:
-        return (Requirement("check", "evidence", Verdict.UNKNOWN, "no evidence yet: run orch verify"),)
+        return (
+            Requirement(
+                "check",
+                "evidence",
+                Verdict.UNKNOWN,
+                "the checks have not run yet; approve, advance and verify run them",
+            ),
+        )
     if facts.now - evidence.at > EVIDENCE_MAX_AGE:
         age = words((facts.now - evidence.at).total_seconds())
-        return (Requirement("check", "evidence", Verdict.UNKNOWN, f"evidence is {age} old: run orch verify"),)
+        return (
+            Requirement(
+                "check",
+                "evidence",
+                Verdict.UNKNOWN,
+                f"evidence is {age} old; approve, advance and verify take it again",
+            ),
+        )
     return tuple(Requirement("check", f.name, f.verdict, f.detail) for f in evidence.findings)
 
 
