@@ -9,22 +9,30 @@ from orchestrator.core.errors import OrchError
 from orchestrator.core.ports import Reader, Target, TargetError
 from orchestrator.core.view import Diagnosis
 from orchestrator.refusals import explained
+from orchestrator.rights import rights
+from state.errors import Unprivileged
 from state.model import Verdict
 from state.store import Registry
 
 
 def diagnose(registry: Registry, targets: Mapping[str, Target]) -> list[Diagnosis]:
     """Every finding, good or bad."""
-    return [_registry(registry), *(found for target in targets.values() for found in _target(target))]
+    return [*_registry(registry), *(found for target in targets.values() for found in _target(target))]
 
 
-def _registry(registry: Registry) -> Diagnosis:
+def _registry(registry: Registry) -> Iterator[Diagnosis]:
     try:
         with explained():
             registry.ready()
+            yield Diagnosis("registry", Verdict.PASS, "reachable, schema up to date")
+            with registry.reading() as connection:
+                yield from rights(connection)
     except OrchError as error:
-        return Diagnosis("registry", Verdict.FAIL, error.message, "orch init")
-    return Diagnosis("registry", Verdict.PASS, "reachable, schema up to date")
+        step = _MEMBERSHIP if isinstance(error.__cause__, Unprivileged) else "orch init"
+        yield Diagnosis("registry", Verdict.FAIL, error.message, step)
+
+
+_MEMBERSHIP = "ask an administrator: GRANT orch_operator, orch_worker or orch_auditor TO this login"
 
 
 def _target(target: Target) -> Iterator[Diagnosis]:

@@ -30,6 +30,8 @@ def explained() -> Iterator[None]:
     try:
         yield
     except (registry.RegistryError, Refused, TargetError) as error:
+        if isinstance(error, TargetError) and error.sqlstate == "42501":
+            raise errors.Invalid(str(error), "orch doctor says which rights are missing") from error
         for kind, meant in _CLASSES:
             if isinstance(error, kind):
                 raise meant(str(error)) from error
