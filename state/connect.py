@@ -16,6 +16,8 @@ from state.errors import Unreachable
 _SETTINGS = {
     "search_path": "pg_catalog, pg_temp",
     "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
     "statement_timeout": "30s",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "60s",
