@@ -43,7 +43,7 @@ def execute(run: Run, planned: PlannedStep) -> None:
     run.registry.step_started(run.change.id, planned.ordinal, run.lease.fence)
     run.tell("step.started", planned.description, planned.ordinal)
     if seen.seen is not Seen.DONE:
-        _insist(run, planned, seen)
+        _insist(run, planned)
     run.registry.step_done(run.change.id, planned.ordinal, run.lease.fence)
     run.tell("step.done", planned.description, planned.ordinal)
 
@@ -52,7 +52,7 @@ def undo(run: Run, planned: PlannedStep) -> None:
     """Take one Step back. Raises OrchError."""
     run.tell("step.started", f"undo: {planned.description}", planned.ordinal)
     if observed(run, planned).seen is not Seen.ABSENT:
-        _retrying(run, planned, _undo_once)
+        _retrying(run, planned, _undo_unless_gone)
     run.registry.step_undone(run.change.id, planned.ordinal, run.lease.fence)
     run.tell("step.done", f"undone: {planned.description}", planned.ordinal)
 
@@ -64,11 +64,10 @@ def observed(run: Run, planned: PlannedStep) -> Observation:
         return session.observe(planned.step, mark.step_id)
 
 
-def _insist(run: Run, planned: PlannedStep, seen: Observation) -> None:
+def _insist(run: Run, planned: PlannedStep) -> None:
     """Send the Step until the catalog shows it done."""
     for _ in range(3):
-        repair = seen.seen is Seen.PARTIAL
-        _retrying(run, planned, _repair_and_apply if repair else _apply_once)
+        _retrying(run, planned, _apply_unless_done)
         seen = observed(run, planned)
         if seen.seen is Seen.DONE:
             return
@@ -78,7 +77,7 @@ def _insist(run: Run, planned: PlannedStep, seen: Observation) -> None:
 
 
 def _retrying(run: Run, planned: PlannedStep, once: Callable[[Run, Session, PlannedStep], None]) -> None:
-    """Try within a budget, visibly; a lost connection is observed by the caller, and tried again here."""
+    """Try within a budget, visibly. Each try looks first: an earlier one may have taken effect, or left a part, unheard."""
     deadline = time.monotonic() + BUDGET
     for attempt in range(1, TRIES + 1):
         run.lease.check()
@@ -106,20 +105,23 @@ def _retrying(run: Run, planned: PlannedStep, once: Callable[[Run, Session, Plan
             raise _refused(run, planned, error) from error
 
 
-def _apply_once(run: Run, session: Session, planned: PlannedStep) -> None:
+def _apply_unless_done(run: Run, session: Session, planned: PlannedStep) -> None:
+    mark = run.mark(planned)
+    seen = session.observe(planned.step, mark.step_id).seen
+    if seen in (Seen.DONE, Seen.FOREIGN):
+        return
+    if seen is Seen.PARTIAL:
+        session.repair(planned.step, mark)
     if isinstance(planned.step, Backfill):
         backfill.fill(run, session, planned, planned.step)
     else:
-        session.apply(planned.step, run.mark(planned))
+        session.apply(planned.step, mark)
 
 
-def _repair_and_apply(run: Run, session: Session, planned: PlannedStep) -> None:
-    session.repair(planned.step, run.mark(planned))
-    _apply_once(run, session, planned)
-
-
-def _undo_once(run: Run, session: Session, planned: PlannedStep) -> None:
-    session.undo(planned.step, run.mark(planned))
+def _undo_unless_gone(run: Run, session: Session, planned: PlannedStep) -> None:
+    mark = run.mark(planned)
+    if session.observe(planned.step, mark.step_id).seen is not Seen.ABSENT:
+        session.undo(planned.step, mark)
 
 
 def _failed(run: Run, planned: PlannedStep, error: str) -> None:
