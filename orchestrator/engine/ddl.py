@@ -21,7 +21,7 @@ from orchestrator.core.ports import (
     TargetError,
     ValueRefused,
 )
-from orchestrator.core.step import Backfill
+from orchestrator.core.step import AddColumn, Backfill, CreateIndex
 from orchestrator.engine import backfill
 from orchestrator.engine.run import Run, jittered
 
@@ -49,9 +49,12 @@ def execute(run: Run, planned: PlannedStep) -> None:
 
 
 def undo(run: Run, planned: PlannedStep) -> None:
-    """Take one Step back. Raises OrchError."""
+    """Take one Step back. What bears its name and is not orch's is never dropped. Raises OrchError."""
     run.tell("step.started", f"undo: {planned.description}", planned.ordinal)
-    if observed(run, planned).seen is not Seen.ABSENT:
+    seen = observed(run, planned)
+    if seen.seen is Seen.FOREIGN and isinstance(planned.step, AddColumn | CreateIndex):
+        raise _indeterminate(run, planned, seen)
+    if seen.seen is not Seen.ABSENT:
         _retrying(run, planned, _undo_unless_gone)
     run.registry.step_undone(run.change.id, planned.ordinal, run.lease.fence)
     run.tell("step.done", f"undone: {planned.description}", planned.ordinal)
