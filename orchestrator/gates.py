@@ -66,18 +66,26 @@ def fresh(registry: Registry, row: ChangeRow, gate: GateName, target: Target, li
     findings void the decision. Raises Waiting when there is none yet.
     """
     with registry.reading() as connection:
-        age = queries.evidence_age_seconds(connection, row.id, gate)
+        found = queries.latest_evidence(connection, row.id, gate)
+        young = found is not None and _young(connection, found)
         may = queries.may_record_evidence(connection)
-    young = age is not None and age < EVIDENCE_MAX_AGE.total_seconds()
     if young or not checks_of(row, gate):
         return
     if may:
         verify(registry, row, gate, target, listen)
-    elif age is None:
+    elif found is None:
         raise Waiting(
             f"there is no evidence at the {gate.value} gate of {row.id} yet, and this login may not record any",
             f"orch advance {row.id} --no-run asks a worker for it; then decide",
         )
+
+
+def _young(connection: Connection, found: Evidence) -> bool:
+    """Whether evidence still counts: not for long, and not past a step that was lost and brought about again."""
+    age = queries.evidence_age_seconds(connection, found.change_id, found.gate)
+    moved = [step.finished_at for step in queries.steps(connection, found.change_id)]
+    since = all(moment is None or moment <= found.at for moment in moved)
+    return since and age is not None and age < EVIDENCE_MAX_AGE.total_seconds()
 
 
 def evidence_digest(connection: Connection, row: ChangeRow, gate: GateName) -> str:

@@ -132,7 +132,7 @@ def confirm(run: Run) -> None:
                 f"step {planned.ordinal} ({planned.description}) was done, and now: {seen.detail}",
                 f"restore what orch expects and orch advance {run.change.id}, or orch abort {run.change.id}",
             )
-        if seen.seen is Seen.ABSENT:
+        if seen.seen is not Seen.DONE:
             run.registry.step_lost(run.change.id, planned.ordinal, run.lease.fence)
             run.tell("waiting", "was done and is gone; it is brought about again", planned.ordinal)
             ddl.execute(run, planned)
