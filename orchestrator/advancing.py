@@ -62,6 +62,7 @@ def _pass_empty(run: Run) -> bool:
     while (gate := GATE_AHEAD.get(run.change.state)) is not None:
         if run.plan.of(gate.value):
             return False
+        run.stop_if_held()
         runner.start(run)
     return True
 

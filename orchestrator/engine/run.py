@@ -10,7 +10,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from orchestrator.core.errors import Waiting
+from orchestrator.core.errors import Blocked, Waiting
 from orchestrator.core.plan import Plan, PlannedStep
 from orchestrator.core.ports import Mark, Target
 from orchestrator.core.progress import Listener, Progress
@@ -55,13 +55,18 @@ class Run:
             return {row.ordinal: row for row in queries.steps(connection, self.change.id)}
 
     def stop_if_held(self) -> None:
-        """Raise Waiting when somebody has paused the Change; looks at most every HOLD_POLL seconds."""
+        """Raise Waiting when somebody has paused the Change, Blocked when it was aborted; looks every HOLD_POLL seconds."""
         if time.monotonic() - self._looked < HOLD_POLL:
             return
         self._looked = time.monotonic()
         with self.registry.reading() as connection:
-            hold = queries.change(connection, self.change.id).hold
-        if hold is not None:
+            change = queries.change(connection, self.change.id)
+        if change.state is not self.change.state:
+            raise Blocked(
+                f"{self.change.id} has become {change.state.value} while it was {self.change.state.value}",
+                f"orch advance {self.change.id}",
+            )
+        if (hold := change.hold) is not None:
             raise Waiting(
                 f"{self.change.id} is held by {hold.actor}: {hold.reason}",
                 f"orch resume {self.change.id}, then orch advance {self.change.id}",

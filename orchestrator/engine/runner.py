@@ -98,6 +98,7 @@ def _bring_about(run: Run, phase: str) -> None:
     rows = run.rows()
     for planned in run.plan.of(phase):
         if rows[planned.ordinal].status is not StepStatus.DONE:
+            run.stop_if_held()
             ddl.execute(run, planned)
 
 
