@@ -103,6 +103,9 @@ BEGIN
     -- Inside decide_gate and record_intent current_user is the owner too.
     IF pg_has_role(current_user, (SELECT k.relowner FROM pg_class k WHERE k.oid = TG_RELID), 'USAGE') THEN
         RETURN NEW;
+    ELSIF EXISTS (SELECT FROM jsonb_each(coalesce(NEW.plan -> 'gates', '{}')) g
+        WHERE g.value ->> 'approvals' IS DISTINCT FROM NEW.approvals_needed ->> g.key) THEN
+        RAISE EXCEPTION 'the gates of % must ask for as many approvals as its plan says', NEW.id USING ERRCODE = '42501';
     ELSIF TG_OP = 'INSERT' THEN
         IF NEW.requester <> session_user OR NEW.state <> 'planned' OR NEW.version <> 1 OR NEW.hold_at IS NOT NULL
             OR NEW.switched_at IS NOT NULL OR NEW.contracted_at IS NOT NULL OR NEW.requested IS NOT NULL THEN

@@ -154,6 +154,8 @@ BY_WORKER = {
     "the head": FORGED["a head"],
     "another requester": FORGED["a requester"],
     "fewer people": FORGED["fewer people"],
+    "fewer people than the plan says": "UPDATE orch.change SET planned_at = clock_timestamp(),"
+    """ plan = '{"gates": {"contract": {"approvals": 2}}}', approvals_needed = '{"contract": 0}'""",
     "a lifted hold": "UPDATE orch.change SET hold_reason = NULL, hold_actor = NULL, hold_at = NULL",
     "a request": "UPDATE orch.change SET requested = 'expand'",
     "an earlier plan time": "UPDATE orch.change SET planned_at = planned_at - interval '1 day'",
