@@ -121,14 +121,12 @@ def _value(conversion: Conversion) -> Composable:
 def body_statement(sync: Sync, parked: str | None = None) -> Composed:
     """The trigger function; with ``parked``, over the old column's parked name.
 
-    It pins settings only where it evaluates an expression itself (a default); everything else in it is qualified, and pinning
-    four settings doubles what a single-row write costs.
+    It pins no settings: everything in it is qualified, and the default of the old column must read as it does in the
+    writer's own session (now() as a timestamp depends on its time zone), or a default would look like a value given (F2).
     """
-    evaluates = isinstance(sync, Mirror) and sync.old_default is not None
     return fill(
-        "CREATE OR REPLACE FUNCTION {f}() RETURNS trigger LANGUAGE plpgsql {pins} AS {body}",
+        "CREATE OR REPLACE FUNCTION {f}() RETURNS trigger LANGUAGE plpgsql AS {body}",
         f=function(f"sync_{sync.id}"),
-        pins=pinned(sync.table.schema) if evaluates else fill(""),
         body=literal(text(body(sync, parked))),
     )
 
@@ -203,12 +201,15 @@ def _mirror_body(sync: Mirror, old: str) -> Composed:
         """
 DECLARE
     failed boolean := false;
+    unset boolean := {always};
 BEGIN
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         IF NEW.{n} IS NULL THEN
             {up}
-        ELSIF ({unset}) AND pg_catalog.record_image_ne(ROW(NEW.{n}), ROW({expected})) THEN
-            {down}
+        ELSE{unset}
+            IF (unset OR NEW.{o} IS NULL) AND pg_catalog.record_image_ne(ROW(NEW.{n}), ROW({expected})) THEN
+                {down}
+            END IF;
         END IF;
     ELSIF pg_catalog.record_image_ne(ROW(OLD.{o}), ROW(NEW.{o})) THEN
         IF NOT pg_catalog.record_image_ne(ROW(OLD.{n}), ROW(NEW.{n})) THEN
@@ -221,6 +222,7 @@ BEGIN
 END """,
         up=up,
         down=down,
+        always=raw("true" if sync.old_default_volatile else "false"),
         unset=_unset(sync, old),
         expected=_converted(sync.up, old, "try_"),
         accepted=_accepted(sync, parts),
@@ -264,13 +266,19 @@ def _assign(sync: Mirror, direction: str, *, source: str, into: str) -> Composed
 
 
 def _unset(sync: Mirror, old: str) -> Composed:
-    """Whether the old side of an INSERT counts as not given (F2)."""
-    if sync.old_default is None:
-        return fill("NEW.{o} IS NULL", o=name(old))
-    if sync.old_default_volatile:
-        return fill("true")
+    """Whether the old side of an INSERT counts as not given, since it equals its default (F2).
+
+    A default that raises here cannot be what filled the column; the writer must not fail for our asking.
+    """
+    if sync.old_default is None or sync.old_default_volatile:
+        return fill("")
     return fill(
-        "NEW.{o} IS NULL OR NOT pg_catalog.record_image_ne(ROW(NEW.{o}), ROW(CAST({d} AS {t})))",
+        """
+            BEGIN
+                unset := NOT pg_catalog.record_image_ne(ROW(NEW.{o}), ROW(CAST({d} AS {t})));
+            EXCEPTION WHEN OTHERS THEN
+                unset := false;
+            END;""",
         o=name(old),
         d=raw(sync.old_default),
         t=raw(sync.old_type),
