@@ -57,7 +57,8 @@ def search_path(schema: str) -> Composed:
 def pinned(schema: str) -> Composed:
     """The settings every generated function carries, so that an expression means the same in every session (F11)."""
     return fill(
-        "SET {path} SET \"TimeZone\" = 'UTC' SET \"DateStyle\" = 'ISO, MDY' SET \"IntervalStyle\" = 'postgres'",
+        "SET {path} SET \"TimeZone\" = 'UTC' SET \"DateStyle\" = 'ISO, MDY' SET \"IntervalStyle\" = 'postgres'"
+        " SET extra_float_digits = 1 SET bytea_output = 'hex'",
         path=search_path(schema),
     )
 
