@@ -83,6 +83,8 @@ BEGIN
     END IF;
     DELETE FROM orch_target.rejected_row r WHERE r.sync_id = p_sync AND r.key = p_key;
 END $$""",
+    "GRANT EXECUTE ON FUNCTION orch_target.reads_new(text), orch_target.accept(text, jsonb),"
+    " orch_target.reject(text, text, text, jsonb, text, text) TO PUBLIC",
     """CREATE OR REPLACE FUNCTION orch_target.require_sync(p_table text, p_triggers text[], p_bodies text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

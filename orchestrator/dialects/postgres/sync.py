@@ -98,7 +98,14 @@ def _conversion(conversion: Conversion, schema: str) -> tuple[Composed, ...]:
         _function("", conversion, kind, pinned(schema), fill("BEGIN RETURN {v}; END", v=value)),
         _function("try_", conversion, kind, raw(""), tried),
         _function("fails_", conversion, raw("boolean"), raw(""), fails),
+        *(_granted(prefix, conversion) for prefix in ("", "try_")),
     )
+
+
+def _granted(prefix: str, conversion: Conversion) -> Composed:
+    """The application's roles run these inside its own writes, whatever ALTER DEFAULT PRIVILEGES took from PUBLIC."""
+    types = joined(", ", [raw(argument.type) for argument in conversion.arguments])
+    return fill("GRANT EXECUTE ON FUNCTION {f}({t}) TO PUBLIC", f=function(prefix + conversion.name), t=types)
 
 
 def _function(
