@@ -75,7 +75,9 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """One user trigger. ``ours`` are the ones whose function lives in ``orch_target``."""
+    """One user trigger. ``ours`` are the ones whose function lives in ``orch_target``; their ``columns`` are those they read
+    or write, other triggers' are those of UPDATE OF.
+    """
 
     name: str
     before: bool

@@ -77,6 +77,7 @@ def preconditions(table: Table, column: Column) -> None:
     """Everything that would stop the copy later. Raises PlanRefused."""
     _table.synced(table)
     _table.plain_column(table, column)
+    _table.not_in_sync(table, column)
     _table.not_unique(table, column)
     _table.no_dependents(table, column)
     _table.own_indexes(table, column)

@@ -56,6 +56,15 @@ def plain_column(table: Table, column: Column) -> None:
         )
 
 
+def not_in_sync(table: Table, column: Column) -> None:
+    """Refuse a column that another change keeps in sync: neither trigger sees what the other one writes (F10)."""
+    if any(t.ours and column.name in t.columns for t in table.triggers):
+        raise PlanRefused(
+            f"{table.name}.{column.name} is kept in sync by another change",
+            "take that change to completed, or abort it, first (orch status lists them)",
+        )
+
+
 def no_dependents(table: Table, column: Column) -> None:
     """Refuse a column that a view, policy, publication … names. Raises PlanRefused, naming each."""
     found = [d for d in table.dependents if d.column in ("", column.name)]

@@ -81,6 +81,7 @@ def _steps(table: Table, column: Column, fill: Fill | None, settings: Settings) 
 
 def _refuse(table: Table, column: Column, down: str | None) -> None:
     _table.synced(table)
+    _table.not_in_sync(table, column)
     _table.no_dependents(table, column)
     _table.not_unique(table, column)
     if column.not_null and down is None and not _filled_by_itself(column):

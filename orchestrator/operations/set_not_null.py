@@ -47,6 +47,7 @@ class SetNotNull(OperationModel):
         table = catalog.table(self.table)
         column = table.column(self.column)
         _table.synced(table)
+        _table.not_in_sync(table, column)
         if column.not_null:
             raise PlanRefused(f"{table.name}.{self.column} is NOT NULL already", "leave the operation out")
         sync_id = identity(settings.change_id, table, self.column)

@@ -79,7 +79,10 @@ SELECT k.conname, k.contype::text,
 _TRIGGERS = """
 SELECT t.tgname, (t.tgtype & 2) <> 0, (t.tgtype & 1) <> 0, (t.tgtype & 4) <> 0, (t.tgtype & 16) <> 0,
        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
-              WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::int2[])),
+              WHERE a.attrelid = t.tgrelid AND a.attnum > 0 AND NOT a.attisdropped
+                AND CASE WHEN n.nspname = 'orch_target'
+                    THEN pg_catalog.strpos(p.prosrc, 'NEW."' || pg_catalog.replace(a.attname, '"', '""') || '"') > 0
+                    ELSE a.attnum = ANY (t.tgattr::int2[]) END),
        n.nspname || '.' || p.proname, n.nspname = 'orch_target'
   FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
