@@ -56,6 +56,18 @@ def plain_column(table: Table, column: Column) -> None:
         )
 
 
+def may_be_null(table: Table, column: Column) -> None:
+    """Refuse a CHECK that demands a value: the old side is NULL where a new value does not convert back (F16)."""
+    named = [f"{column.name} IS NOT NULL", f'"{column.name}" IS NOT NULL']
+    for constraint in own_constraints(table, column):
+        if constraint.kind == "c" and any(text in constraint.definition for text in named):
+            raise PlanRefused(
+                f"CHECK {constraint.name} of {table.name} demands a value in {column.name}:"
+                " a new value that does not convert back would fail the application's write",
+                "ALTER TABLE … ALTER COLUMN … SET NOT NULL in its place (that can be relaxed), then DROP CONSTRAINT",
+            )
+
+
 def not_in_sync(table: Table, column: Column) -> None:
     """Refuse a column that another change keeps in sync: neither trigger sees what the other one writes (F10)."""
     if any(t.ours and column.name in t.columns for t in table.triggers):

@@ -11,6 +11,7 @@ from orchestrator.core.catalog import Catalog, Column, Question, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, Settings
 from orchestrator.core.step import Conversion
+from orchestrator.operations import _table
 from orchestrator.operations._copy import Copy, draft, preconditions
 from orchestrator.operations._model import Name, OperationModel, checked, identity, new_column
 
@@ -57,6 +58,7 @@ class ChangeType(OperationModel):
         table = catalog.table(self.table)
         column = table.column(self.column)
         preconditions(table, column)
+        _table.may_be_null(table, column)
         new_column(table, self.to)
         if column.default is not None and self.default is None:
             raise PlanRefused(
