@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from orchestrator.core.plan import PlannedStep
-from orchestrator.core.ports import Cursor, LockNotGranted, Mark, Session
+from orchestrator.core.ports import Cursor, LockNotGranted, Mark, Session, TargetError
 from orchestrator.core.progress import Progress
 from orchestrator.core.step import Backfill
 from orchestrator.core.throttle import next_rows, ruling
@@ -65,10 +65,21 @@ def fill(run: Run, session: Session, planned: PlannedStep, step: Backfill) -> No
     pace = _Pace(run, session, step, _Reporter(run, planned, step, meter), step.batch_rows)
     while not cursor.done:
         cursor = pace.through(session.batch, mark, cursor)
-    while not cursor.ended:
-        cursor = pace.through(session.mop_up, mark, cursor)
+    cursor = _mopped_up(pace, session, step, mark, cursor)
     session.end_backfill(step, mark, cursor)
     pace.reporter.report(cursor, force=True)
+
+
+def _mopped_up(pace: _Pace, session: Session, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
+    """Mop up until nothing is left; rows that stay empty pass after pass are somebody else's doing. Raises TargetError."""
+    idle = 0
+    while not cursor.ended:
+        before = cursor.rows
+        cursor = pace.through(session.mop_up, mark, cursor)
+        idle = idle + 1 if cursor.rows == before else 0
+        if idle > LOCK_TRIES:
+            raise TargetError(f"rows of {step.table} stay empty: does a trigger of the table undo the update?")
+    return cursor
 
 
 class _Reporter:
