@@ -56,8 +56,11 @@ def _connect(url: str, application_name: str) -> psycopg.Connection[Any]:
         connection.execute(_SET, _VALUES)
         connection.execute(_DURABLE)
         connection.autocommit = False
-    except BaseException:
+    except BaseException as error:
+        lost = connection.broken
         connection.close()
+        if lost:
+            raise Unreachable("the connection to the registry was lost; run the same command again") from error
         raise
     return connection
 

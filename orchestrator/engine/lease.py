@@ -79,7 +79,7 @@ class Lease:
     def _renew(self) -> None:
         while not self._over.wait(self._ttl / 3):
             asked_at = time.monotonic()
-            with suppress(RegistryError):
+            with suppress(Exception):  # whatever it is, the lease was not renewed; this thread must live to cancel
                 if self._registry.renew(self._change_id, self.fence, self._ttl):
                     self._granted_until = asked_at + self._ttl
                     continue

@@ -233,7 +233,8 @@ class PostgresTarget:
     def reader(self) -> Iterator[PostgresSession]:
         """A session that only reads."""
         with self._link("orch:read") as link:
-            link.execute("SET default_transaction_read_only = on; SET statement_timeout = 0")
+            with translated():
+                link.execute("SET default_transaction_read_only = on; SET statement_timeout = 0")
             yield PostgresSession(link)
 
     @contextmanager

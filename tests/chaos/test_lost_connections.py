@@ -1,0 +1,57 @@
+"""A connection is lost at an awkward moment: the error is one the doors above know, and the lease is kept."""
+
+from __future__ import annotations
+
+import time
+
+import psycopg
+import pytest
+
+from orchestrator.core.ports import ConnectionLost
+from orchestrator.dialects.postgres.connection import connect
+from orchestrator.dialects.postgres.target import PostgresTarget
+from orchestrator.engine.lease import Lease
+from state.errors import Unreachable
+from state.store import Registry
+
+_SUICIDE = "SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())"
+
+
+def test_a_registry_connection_lost_while_it_is_set_up(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("state.connect._SET", _SUICIDE)
+    monkeypatch.setattr("state.connect._VALUES", [])
+    with pytest.raises(Unreachable, match="was lost"):
+        Registry(database).ready()
+
+
+def test_a_reader_lost_while_it_is_set_up(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dying(url: str, name: str) -> psycopg.Connection:
+        link = connect(url, name)
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            link.execute(_SUICIDE.encode())
+        return link
+
+    monkeypatch.setattr("orchestrator.dialects.postgres.connection.connect", dying)
+    with pytest.raises(ConnectionLost), PostgresTarget("t", database).reader():
+        pass
+
+
+class Stumbling(Registry):
+    """Its first renewal fails in a way nobody thought of."""
+
+    renewals = 0
+
+    def renew(self, change_id: str, fence: int, ttl_seconds: float) -> bool:
+        self.renewals += 1
+        if self.renewals == 1:
+            raise psycopg.errors.LockNotAvailable("canceling statement due to lock timeout")
+        return True
+
+
+def test_one_renewal_that_fails_is_no_reason_to_stop_renewing() -> None:
+    registry = Stumbling("postgresql://nobody@/nowhere")
+    lease = Lease(registry, "change", 1, 0.6)
+    time.sleep(0.9)
+    lease.check()
+    lease.close()
+    assert registry.renewals > 2
