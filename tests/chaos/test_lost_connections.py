@@ -7,10 +7,12 @@ import time
 import psycopg
 import pytest
 
-from orchestrator.core.ports import ConnectionLost
+from orchestrator.config import Config, TargetConfig
+from orchestrator.core.ports import ConnectionLost, Fenced
 from orchestrator.dialects.postgres.connection import connect
 from orchestrator.dialects.postgres.target import PostgresTarget
 from orchestrator.engine.lease import Lease
+from orchestrator.service import Service
 from state.errors import Unreachable
 from state.store import Registry
 
@@ -55,3 +57,14 @@ def test_one_renewal_that_fails_is_no_reason_to_stop_renewing() -> None:
     lease.check()
     lease.close()
     assert registry.renewals > 2
+
+
+def test_a_fence_given_twice_by_a_registry_that_lost_its_last_commits(database: str) -> None:
+    """After an asynchronous failover the Registry gives the same fence again; the second worker must not share it."""
+    with Service(Config(database, {"t": TargetConfig("t", database)})) as service:
+        service.init()
+    target = PostgresTarget("t", database)
+    target.raise_fence("change", 7, 1.0)
+    with pytest.raises(Fenced):
+        target.raise_fence("change", 7, 1.0)
+    target.raise_fence("change", 8, 1.0)

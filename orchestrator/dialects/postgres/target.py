@@ -259,7 +259,7 @@ def _locked(link: psycopg.Connection) -> None:
 def _bumped(link: psycopg.Connection, change_id: str, fence: int) -> bool:
     query = (
         "INSERT INTO orch_target.fence AS f (change_id, fence) VALUES (%s, %s)"
-        " ON CONFLICT (change_id) DO UPDATE SET fence = excluded.fence WHERE f.fence <= excluded.fence RETURNING f.fence"
+        " ON CONFLICT (change_id) DO UPDATE SET fence = excluded.fence WHERE f.fence < excluded.fence RETURNING f.fence"
     )
     try:
         with translated():
@@ -271,7 +271,7 @@ def _bumped(link: psycopg.Connection, change_id: str, fence: int) -> bool:
             raise Invalid("the target has no schema orch_target", "orch init") from None
         raise
     if row is None:
-        raise Fenced(f"a newer fence than {fence} stands on the target")
+        raise Fenced(f"fence {fence} or a newer one stands on the target already")
     return True
 
 
