@@ -1,0 +1,1 @@
+"""The execution protocol as a small model, explored exhaustively."""
