@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.errors import Stale
+from orchestrator.core.errors import PlanRefused, Stale
 from orchestrator.core.plan import Plan, compose, plan_json
 from orchestrator.core.view import PlanView, StepView
 from orchestrator.plugins import discover
 from state.digest import plan_sha256
-from state.model import ChangeRow
+from state.model import ChangeRow, State
 from state.store import NewChange, NewStep
 
 if TYPE_CHECKING:
@@ -57,15 +57,24 @@ def known(source: str, path: str) -> Known:
     return Known(file.change, file.definition())
 
 
-def is_stored(connection: Connection, found: Known) -> bool:
-    """Whether this very change was submitted before; submitting it again needs no target."""
+def has_begun(connection: Connection, found: Known) -> bool:
+    """Whether this very change has begun; it is not planned against what its own steps made of the schema.
+
+    Raises ConflictingChange when another one has begun under its id.
+    """
     from state import queries
-    from state.errors import UnknownChange
+    from state.errors import ConflictingChange, UnknownChange
+    from state.submitting import conflict
 
     try:
-        return queries.change(connection, found.change).definition == found.definition
+        before = queries.change(connection, found.change)
     except UnknownChange:
         return False
+    if before.state is State.PLANNED:
+        return False
+    if before.definition != found.definition:
+        raise ConflictingChange(conflict(before))
+    return True
 
 
 def compiled(source: str, path: str, config: Config, targets: Targets) -> Compiled:
@@ -127,14 +136,18 @@ def records(found: Compiled, source: str) -> tuple[NewChange, list[NewStep]]:
 
 
 def still_fits(row: ChangeRow, target: Target) -> None:
-    """Refuse to expand when the same file would now compile to another Plan. Raises Stale, PlanRefused."""
+    """Refuse to expand when the same file would now compile to another Plan, or to none. Raises Stale."""
     file = _parse(row.source, row.id)
-    again = _compile(file, row.target, target)
-    if again.sha256 != row.plan_sha256:
-        raise Stale(
-            f"the schema of {row.target} has changed since {row.id} was planned: the plan no longer fits",
-            "orch plan FILE to see the new plan, then orch submit FILE to replace it (approvals are asked for again)",
-        )
+    reason = ""
+    try:
+        if _compile(file, row.target, target).sha256 == row.plan_sha256:
+            return
+    except PlanRefused as refused:
+        reason = f": {refused.message}"
+    raise Stale(
+        f"the schema of {row.target} has changed since {row.id} was planned: the plan no longer fits{reason}",
+        "orch plan FILE to see the new plan, then orch submit FILE to replace it (approvals are asked for again)",
+    )
 
 
 def view(plan: Plan, sha256: str, target: Target, phase: str | None = None) -> PlanView:

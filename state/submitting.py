@@ -56,7 +56,7 @@ def submit(connection: Connection, new: NewChange, steps: Sequence[NewStep]) -> 
     if _is_same(connection, before, new):
         return before, False
     if before.state is not State.PLANNED:
-        raise ConflictingChange(_conflict(before))
+        raise ConflictingChange(conflict(before))
     return _replan(connection, before, new, steps), True
 
 
@@ -119,7 +119,8 @@ def _is_same(connection: Connection, before: ChangeRow, new: NewChange) -> bool:
     return before.plan_sha256 == new.plan_sha256 and needed == dict(new.approvals_needed)
 
 
-def _conflict(before: ChangeRow) -> str:
+def conflict(before: ChangeRow) -> str:
+    """Why another file is refused once a Change has begun."""
     return (
         f"{before.id} is {before.state.value}, so its file can no longer change; "
         f"submit the new file under another id, or first: orch abort {before.id} --reason …"
