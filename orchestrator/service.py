@@ -33,6 +33,20 @@ if TYPE_CHECKING:
 
 ASKED = frozenset({GateName.CONTRACT, GateName.PURGE})
 """Gates that a worker goes through only after ``advance`` was asked for."""
+FORWARD = (
+    State.PLANNED,
+    State.EXPANDING,
+    State.EXPANDED,
+    State.BACKFILLING,
+    State.BACKFILLED,
+    State.SWITCHING,
+    State.SWITCHED,
+    State.CONTRACTING,
+    State.CONTRACTED,
+    State.PURGING,
+    State.COMPLETED,
+)
+"""The way forward: asking for a state that lies behind must do nothing, least of all contract."""
 POLL = 1.0
 """Seconds between looks at a closed gate while ``advance --wait`` waits."""
 
@@ -115,8 +129,8 @@ class Service:
         with explained():
             self._registry.ready()
             with self._registry.reading() as connection:
-                same = compiling.is_stored(connection, compiled)
-            if same:
+                begun = compiling.has_begun(connection, compiled)
+            if begun:
                 return self.status(compiled.change), False
             new = compiling.compiled(source, path, self._config, self._target)
             row, changed = self._registry.submit(*compiling.records(new, source))
@@ -319,7 +333,8 @@ class Service:
     ) -> Status:
         """Go on with the work in hand, or run the next phase if its gate is ready.
 
-        One phase, then return; with ``through``, on to that state. A closed gate is waited at for ``wait`` seconds.
+        One phase, then return; with ``through``, on to that state, unless it lies behind. A closed gate is waited at for
+        ``wait`` seconds.
         Raises the refusal that says what is missing.
         """
         from orchestrator.advancing import phase
@@ -368,11 +383,15 @@ def _lacks_evidence(connection: Connection, status: Status) -> bool:
 
 
 def _arrived(row: ChangeRow, through: State | None) -> bool:
-    """Whether nothing is left to advance to. Raises Blocked when ``through`` can no longer be reached."""
-    if through is not None and row.state is through:
+    """Whether ``through`` is reached or passed, or nothing is left to do. Raises Blocked when it can never be reached."""
+    if row.state is through or _lies_behind(through, row.state):
         return True
     if row.state not in TERMINAL:
         return False
     if through is not None:
         raise Blocked(f"{row.id} is {row.state.value}, and never {through.value} again", f"orch audit {row.id}")
     return True
+
+
+def _lies_behind(through: State | None, state: State) -> bool:
+    return through in FORWARD and state in FORWARD[FORWARD.index(through) :]
