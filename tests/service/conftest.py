@@ -7,7 +7,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from tests.service.world import copies, template, world
 from tests.support.release import Release, released
+
+__all__ = ["copies", "release", "template", "world"]
 
 
 @pytest.fixture
