@@ -12,6 +12,7 @@ from state.machine import Refused
 
 _CLASSES: tuple[tuple[type[Exception], type[errors.OrchError]], ...] = (
     (registry.Busy, errors.Busy),
+    (registry.Occupied, errors.Busy),
     (registry.FenceLost, errors.LeaseLost),
     (registry.StaleView, errors.Stale),
     (registry.StaleApproval, errors.Stale),

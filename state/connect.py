@@ -20,7 +20,7 @@ _SETTINGS = {
     "IntervalStyle": "postgres",
     "statement_timeout": "30s",
     "lock_timeout": "10s",
-    "idle_in_transaction_session_timeout": "60s",
+    "idle_in_transaction_session_timeout": "5s",  # below lock_timeout: a worker frozen inside a write is waited out
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
 }

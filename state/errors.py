@@ -25,6 +25,10 @@ class Unreachable(NotReady):
     """Nobody answers at the Registry's URL, or it does not let us in."""
 
 
+class Occupied(RegistryError):
+    """Another session holds a row of the Registry, or PostgreSQL cancelled us; nothing was written."""
+
+
 class Unprivileged(NotReady):
     """The database login lacks a right on the Registry. Names what was refused."""
 

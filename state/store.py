@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from state import deciding, lease, recording, steps, submitting
 from state.connect import engine
-from state.errors import Forbidden, NotReady, RegistryError, Unprivileged, Unreachable
+from state.errors import Forbidden, NotReady, Occupied, RegistryError, Unprivileged, Unreachable
 from state.machine import Refused
 from state.model import Approval, BackfillRow, ChangeRow, Event, Evidence, Finding, GateName, StepRow
 from state.submitting import NewChange, NewStep
@@ -259,6 +259,8 @@ def _refusal(error: DBAPIError) -> RegistryError | Refused | None:
     said = getattr(getattr(error.orig, "diag", None), "message_primary", None) or str(error.orig)
     if state == "42501":
         return Unprivileged(f"the database login may not do this: {said}; orch doctor says which role it lacks")
+    if state in ("55P03", "40P01", "40001", "57014"):
+        return Occupied(f"the registry did not answer in time: {said}; nothing was written, run the same command again")
     if state in ("OR010", "OR012", "OR013"):
         return Forbidden(f"{said}; the registry refused it")
     return Refused(said) if state == "OR011" else None
