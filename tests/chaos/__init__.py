@@ -1,0 +1,1 @@
+"""Kill, freeze, cut off and fail over whatever takes part in a change, and see that nothing is lost."""
