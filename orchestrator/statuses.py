@@ -7,6 +7,7 @@ and without the Plan's classes, so that ``orch status`` starts quickly.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -90,18 +91,18 @@ def gate(connection: Connection, row: ChangeRow, name: GateName) -> GateStatus:
         rejection=rejections[-1] if rejections else None,
         void=sum(1 for a in said if a.standing in (Standing.PLAN, Standing.EVIDENCE)),
         requester=row.requester,
-        since=_since(row, name),
+        since=_since(connection, row, name),
         hold=row.hold,
         now=connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
     )
     return judge(facts)
 
 
-def _since(row: ChangeRow, name: GateName) -> Any:
+def _since(connection: Connection, row: ChangeRow, name: GateName) -> datetime | None:
     """When soak began: contract from the switch, purge from contract, the others from the last move."""
     if name is GateName.CONTRACT:
         return row.switched_at
-    return row.contracted_at if name is GateName.PURGE else row.updated_at
+    return row.contracted_at if name is GateName.PURGE else queries.rests_since(connection, row.id)
 
 
 _IDENTITY = """

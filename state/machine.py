@@ -100,6 +100,9 @@ _STANDS: dict[tuple[State | None, Event], Edge] = {
 TRANSITIONS: Mapping[tuple[State | None, Event], Edge] = _MOVES | _STANDS
 """Every allowed (state, event) pair. What is not here is refused."""
 
+MOVES = frozenset(event for _, event in _MOVES)
+"""Events that bring a Change somewhere, or to a new Plan; all others leave it where it is."""
+
 
 class Command(StrEnum):
     """What a person or a worker wants of a Change."""

@@ -12,10 +12,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Double, Text, cast, func, select, text
+from sqlalchemy import Connection, DateTime, Double, Text, cast, func, select, text
 
 from state import rows, tables
 from state.errors import UnknownChange
+from state.machine import MOVES
 from state.model import (
     Approval,
     BackfillRow,
@@ -210,6 +211,15 @@ def events(
         query = query.where(tables.event.c.change_id == change_id)
     found = [rows.event_row(row) for row in connection.execute(query)]
     return found or (_none_of(connection, change_id) if change_id is not None else [])
+
+
+def rests_since(connection: Connection, change_id: str) -> datetime | None:
+    """When the Change came to where it is; what people said and Checks saw since then does not count."""
+    column = tables.event.c
+    query = select(func.max(cast(column.at, DateTime(timezone=True))))
+    moved = (column.change_id == change_id, column.kind.in_([event.value for event in MOVES]))
+    found: datetime | None = connection.execute(query.where(*moved)).scalar_one()
+    return found
 
 
 def head(connection: Connection) -> Head:
