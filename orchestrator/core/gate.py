@@ -30,7 +30,7 @@ class GatePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One thing a Gate asks for. ``kind`` is check, approval, soak, window, hold, plan or rejected."""
+    """One thing a Gate asks for. ``kind`` is check, approval (fail: what was approved has changed), soak, window or hold."""
 
     kind: str
     name: str
@@ -128,6 +128,7 @@ def _approvals(facts: GateFacts) -> tuple[Requirement, ...]:
         detail += f"; rejected by {facts.rejection.approver}: {facts.rejection.reason}"
     elif facts.void:
         detail += "; an earlier approval is void, since plan or findings changed"
+        return (Requirement("approval", "approvals", Verdict.FAIL, detail),)
     return (Requirement("approval", "approvals", Verdict.UNKNOWN, detail),)
 
 
@@ -162,8 +163,8 @@ def refusal(change_id: str, status: GateStatus) -> OrchError:
     lines = "".join(f"\n  - {need.name}: {need.verdict.value}: {need.detail}" for need in status.missing)
     message = f"the {status.phase.value} gate of {change_id} is closed:{lines}"
     kinds = {need.kind: need for need in status.missing}
-    if "plan" in kinds:
-        return Stale(message, f"orch plan FILE, then orch abort {change_id} or submit the changed file")
+    if "approval" in kinds and kinds["approval"].verdict is Verdict.FAIL:
+        return Stale(message, f"look at what changed: orch status {change_id}; then orch approve {change_id}")
     if "check" in kinds:
         return Blocked(message, f"repair what the check names, then orch verify {change_id}")
     if "hold" in kinds:
