@@ -124,12 +124,25 @@ def constraint_definition(table: str, definition: str, renamed: tuple[str, str] 
 
 
 def is_type(text_: str) -> bool:
-    """Whether the text is one type name and nothing else."""
+    """Whether the text is one type name and nothing else: no comment either, which could hide what follows it."""
+    return all(_is_cast(f"SELECT CAST(NULL AS {text_}{end}") for end in (")", "\n)"))
+
+
+def _is_cast(statement: str) -> bool:
     try:
-        tree = postgast.parse(f"SELECT CAST(NULL AS {text_})")
+        tree = postgast.parse(statement)
     except postgast.PgQueryError:
         return False
     select = tree.stmts[0].stmt.select_stmt if len(tree.stmts) == 1 else None
     if select is None or len(select.target_list) != 1 or select.from_clause or select.HasField("where_clause"):
         return False
-    return bool(select.target_list[0].res_target.val.HasField("type_cast"))
+    value = select.target_list[0].res_target.val
+    return bool(value.HasField("type_cast") and value.type_cast.arg.HasField("a_const"))
+
+
+def is_one_statement(text: str) -> bool:
+    """Whether the text is one statement."""
+    try:
+        return len(postgast.parse(text).stmts) == 1
+    except postgast.PgQueryError:
+        return False

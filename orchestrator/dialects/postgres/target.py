@@ -18,7 +18,7 @@ from orchestrator.core.catalog import Catalog, Dependent, Question, TableName
 from orchestrator.core.errors import Indeterminate, Invalid
 from orchestrator.core.ports import Cursor, Fenced, LockNotGranted, Mark, Observation, Sql, TargetError
 from orchestrator.core.step import Backfill, CreateIndex, Step
-from orchestrator.dialects.postgres import backfill, bootstrap, connection, render
+from orchestrator.dialects.postgres import backfill, bootstrap, connection, parser, render
 from orchestrator.dialects.postgres.errors import translated
 from orchestrator.dialects.postgres.observe import observe
 from orchestrator.dialects.postgres.snapshot import dependents, snapshot
@@ -51,6 +51,8 @@ class PostgresSession:
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query written by a person, read-only, names resolved as for the login. Raises TargetError."""
+        if not parser.is_one_statement(query):
+            raise TargetError("it is not one statement: a second one could end the read-only transaction", "42601")
         with translated(), self._link.transaction(force_rollback=True):
             self._link.execute("SET TRANSACTION READ ONLY")
             self._link.execute("SET LOCAL search_path TO DEFAULT")
