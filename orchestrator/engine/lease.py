@@ -50,12 +50,15 @@ class Lease:
         self._over = threading.Event()
         self._lost = False
         self._running: Cancellable | None = None
-        self._thread = threading.Thread(target=self._renew, name=f"lease {change_id}", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=work, name=f"lease {change_id}", daemon=True) for work in (self._renew, self._watch)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def check(self) -> None:
         """Raise LeaseLost unless the lease is surely still ours."""
-        if self._lost or time.monotonic() > self._granted_until - self._margin:
+        if self._lost or time.monotonic() > self._safe_until:
             raise LeaseLost(
                 f"the lease of {self._change_id} (fence {self.fence}) was lost; another worker may run it",
                 f"orch status {self._change_id}",
@@ -74,20 +77,31 @@ class Lease:
     def close(self) -> None:
         """Stop renewing."""
         self._over.set()
-        self._thread.join(self._ttl)
+        for thread in self._threads:
+            thread.join(self._ttl)
 
     def _renew(self) -> None:
-        while not self._over.wait(self._ttl / 3):
+        while not self._lost and not self._over.wait(self._ttl / 3):
             asked_at = time.monotonic()
-            with suppress(Exception):  # whatever it is, the lease was not renewed; this thread must live to cancel
+            with suppress(Exception):  # whatever it is, the lease was not renewed; _watch sees when it is over
                 if self._registry.renew(self._change_id, self.fence, self._ttl):
                     self._granted_until = asked_at + self._ttl
-                    continue
-                self._lost = True
-            if self._lost or time.monotonic() > self._granted_until - self._margin:
-                self._lost = True
-                self._cancel()
-                return
+                else:
+                    self._lose()
+
+    def _watch(self) -> None:
+        """Beside ``_renew``, which may hang on a Registry that does not answer."""
+        while not self._lost and not self._over.wait(max(0.0, self._safe_until - time.monotonic())):
+            if time.monotonic() > self._safe_until:
+                self._lose()
+
+    @property
+    def _safe_until(self) -> float:
+        return self._granted_until - self._margin
+
+    def _lose(self) -> None:
+        self._lost = True
+        self._cancel()
 
     def _cancel(self) -> None:
         running = self._running

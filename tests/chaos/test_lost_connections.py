@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import psycopg
 import pytest
 
 from orchestrator.config import Config, TargetConfig
+from orchestrator.core.errors import LeaseLost
 from orchestrator.core.ports import ConnectionLost, Fenced
 from orchestrator.dialects.postgres.connection import connect
 from orchestrator.dialects.postgres.target import PostgresTarget
@@ -57,6 +59,35 @@ def test_one_renewal_that_fails_is_no_reason_to_stop_renewing() -> None:
     lease.check()
     lease.close()
     assert registry.renewals > 2
+
+
+class Silent(Registry):
+    """It never answers a renewal."""
+
+    def renew(self, change_id: str, fence: int, ttl_seconds: float) -> bool:
+        threading.Event().wait(30)
+        return True
+
+
+class Statement:
+    """What runs while the lease goes."""
+
+    def __init__(self) -> None:
+        self.cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """As a session does."""
+        self.cancelled.set()
+
+
+def test_what_runs_is_cancelled_in_time_even_if_the_registry_never_answers() -> None:
+    statement = Statement()
+    lease = Lease(Silent("postgresql://nobody@/nowhere"), "change", 1, 0.6)
+    with lease.guarding(statement):
+        assert statement.cancelled.wait(0.6)
+    with pytest.raises(LeaseLost):
+        lease.check()
+    lease.close()
 
 
 def test_a_fence_given_twice_by_a_registry_that_lost_its_last_commits(database: str) -> None:
