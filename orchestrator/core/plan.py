@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 PhaseName = Literal["expand", "backfill", "switch_reads", "contract", "purge"]
+_APART = "put them into two changes and submit the second when the first is completed"
 PHASES: tuple[PhaseName, ...] = ("expand", "backfill", "switch_reads", "contract", "purge")
 
 
@@ -122,6 +123,9 @@ class Operation(Protocol):
     def touches(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
         """(table, column) pairs this operation changes; two operations of one change may not share one."""
 
+    def reads(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
+        """(table, column) pairs that its Steps name; no other operation of the change may take these away."""
+
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """The Steps, or PlanRefused with the reason and the way around."""
 
@@ -154,15 +158,18 @@ def compose(
     gates: Mapping[str, GatePolicy] | None = None,
 ) -> Plan:
     """Compile a Change against a Catalog. Raises PlanRefused when an operation cannot be done safely."""
-    drafts = tuple(operation.steps(catalog, settings) for operation in _without_conflicts(operations, catalog))
-    found = [step for draft in drafts for step in draft.steps]
-    if any(step.phase == "contract" for step in found) and not any(step.phase == "switch_reads" for step in found):
-        pass
-    switch = _merge_switches(found)
-    ordered = sorted(switch, key=lambda planned: PHASES.index(planned.phase))
+    requested = _without_conflicts(operations, catalog)
+    drafts = tuple(operation.steps(catalog, settings) for operation in requested)
+    _nothing_taken_away(tuple(operation.reads(catalog) for operation in requested), drafts)
+    ordered = sorted(_merge_switches([step for draft in drafts for step in draft.steps]), key=_place)
     notes = tuple(dict.fromkeys(note for draft in drafts for note in draft.notes))
     steps = tuple(replace(planned, ordinal=place) for place, planned in enumerate(ordered, 1))
     return Plan(settings.change_id, target, steps, settings.park, notes, verify, dict(gates or {}))
+
+
+def _place(planned: PlannedStep) -> tuple[int, bool]:
+    """By phase; what drops comes last, since nothing of its phase can be taken back afterwards."""
+    return PHASES.index(planned.phase), isinstance(planned.step, PurgeColumn)
 
 
 def _merge_switches(steps: list[PlannedStep]) -> list[PlannedStep]:
@@ -184,12 +191,23 @@ def _without_conflicts(operations: Iterable[Operation], catalog: Catalog) -> tup
     for place, operation in enumerate(result, 1):
         for table, column in sorted(operation.touches(catalog)):
             if (table, column) in taken:
-                raise PlanRefused(
-                    f"operations {taken[table, column]} and {place} both change {table}.{column}",
-                    "put them into two changes and submit the second when the first is completed",
-                )
+                raise PlanRefused(f"operations {taken[table, column]} and {place} both change {table}.{column}", _APART)
             taken[table, column] = place
     return result
+
+
+def _nothing_taken_away(reads: tuple[frozenset[tuple[str, str]], ...], drafts: tuple[Draft, ...]) -> None:
+    """Refuse operations of which one parks what another reads, or whose twins would replace the same object."""
+    taken: dict[tuple[str, str], int] = {}
+    for place, draft in enumerate(drafts, 1):
+        for park in (planned.step for planned in draft.steps if isinstance(planned.step, ParkColumn)):
+            table = str(park.table)
+            for other, names in enumerate(reads, 1):
+                if other != place and (table, park.column) in names:
+                    raise PlanRefused(f"operation {other} reads {table}.{park.column}, which {place} changes", _APART)
+            for name in {rename.name for rename in park.renames}:
+                if taken.setdefault((table, name), place) != place:
+                    raise PlanRefused(f"operations {taken[table, name]} and {place} both change {table}.{name}", _APART)
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

@@ -49,6 +49,11 @@ class OperationModel(BaseModel):
         """Expressions to ask the server about."""
         return ()
 
+    def reads(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
+        """The columns of its expressions."""
+        table = str(catalog.table(self.table).name)
+        return frozenset((table, name) for question in self.questions() for name in catalog.fact(question).columns)
+
 
 def identity(change_id: str, table: Table, column: str) -> str:
     """Twelve hex digits that name the generated objects of one operation; stable over re-planning."""

@@ -30,6 +30,11 @@ class AddIndex(OperationModel):
         """The index only: two operations may index one column, but not under one name."""
         return frozenset({(str(catalog.table(self.table).name), f"index {self._name(catalog)}")})
 
+    def reads(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
+        """What it indexes, includes and restricts itself to."""
+        table = str(catalog.table(self.table).name)
+        return super().reads(catalog) | {(table, name) for name in (*self.columns, *self.include)}
+
     def _name(self, catalog: Catalog) -> str:
         head = "_".join((catalog.table(self.table).name.name, *self.columns))
         return self.name or shortened(head, "_idx")

@@ -53,6 +53,11 @@ class DropColumn(OperationModel):
         sync_id = identity(settings.change_id, table, column.name)
         what = f"down of {table.name}.{column.name}"
         arguments = checked(catalog, self._question(), what=what, synced=False)
+        if column.name in {argument.name for argument in arguments}:
+            raise PlanRefused(
+                f"{what} may not read the column itself: it is empty where a writer leaves it out",
+                "compute it from other columns, or give a constant",
+            )
         return Fill(
             id=sync_id,
             change_id=settings.change_id,
