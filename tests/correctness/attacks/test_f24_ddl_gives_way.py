@@ -178,6 +178,8 @@ class Link:
     def close(self) -> None:
         self.released.set()
         for end in (self._listener, *self._ends):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
             end.close()
 
 
@@ -200,7 +202,7 @@ def test_a_client_that_stalls_in_the_middle_of_a_step_holds_no_lock(bench: Bench
         with target.session(change, 1, 1) as session:
             session.apply(step, Mark(change, f"{change}:1", 1, 1, "0" * 64))
 
-    sender = threading.Thread(target=send)
+    sender = threading.Thread(target=send, daemon=True)
     sender.start()
     assert stalling.stalled.wait(10)
     reader = bench.connect(prepare_threshold=None)
