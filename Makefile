@@ -1,12 +1,13 @@
 # Needs Python 3.11 or later, pip and make; uv is used when it is there. Every path is relative,
 # so the checkout may lie under a path with spaces.
 .DELETE_ON_ERROR:
-.PHONY: demo test test-pg15 check bench docs screenshots lock clean
+.PHONY: demo test attack test-pg15 check bench docs screenshots lock clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
     $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
+ATTACKS := tests/correctness/attacks tests/chaos tests/engine tests/service/test_refusals.py
 DEMO_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PY := .venv/bin/python
@@ -16,7 +17,11 @@ demo: $(READY)
 	.venv/bin/orch demo $(DEMO_ARGS)
 
 test: $(READY)
-	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(addprefix --ignore=,$(ATTACKS)) $(PYTEST_ARGS)
+
+# The long part: kills, frozen workers, lost connections, and every guarantee attacked at length.
+attack: $(READY)
+	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(ATTACKS) $(PYTEST_ARGS)
 
 # The tests again on PostgreSQL 15, the oldest version supported.
 test-pg15: $(READY)

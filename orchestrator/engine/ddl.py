@@ -36,6 +36,12 @@ class StepRefused(OrchError):
     exit_code = 4
 
 
+class StepForbidden(StepRefused):
+    """The login may not do what the Step does."""
+
+    exit_code = 2
+
+
 def execute(run: Run, planned: PlannedStep) -> None:
     """Bring one Step about, whatever an earlier attempt left. Raises OrchError."""
     if (seen := observed(run, planned)).seen is Seen.FOREIGN:
@@ -138,7 +144,7 @@ def _refused(run: Run, planned: PlannedStep, error: TargetError) -> OrchError:
             message, f"repair the rows, then orch advance {run.change.id}; or orch abort {run.change.id}"
         )
     if error.sqlstate == "42501":
-        return StepRefused(message, "grant the login ownership of the table (orch doctor says what is missing)")
+        return StepForbidden(message, "grant the login ownership of the table (orch doctor says what is missing)")
     if error.sqlstate == "53100":
         return StepRefused(message, f"free disk space on the server, then orch advance {run.change.id}")
     return StepRefused(message, f"repair the cause, then orch advance {run.change.id}; or orch abort {run.change.id}")

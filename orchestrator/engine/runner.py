@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestrator.core.errors import Indeterminate, LeaseLost, OrchError
+from orchestrator.core.errors import Indeterminate, Invalid, LeaseLost, OrchError
 from orchestrator.core.plan import Plan, PlannedStep, parse_plan
 from orchestrator.core.ports import ConnectionLost, Fenced, Seen, Target, TargetError
 from orchestrator.core.progress import Listener
@@ -58,6 +58,10 @@ def running(
         except ConnectionLost as error:
             raise OrchError(f"the connection to the target was lost: {error}", f"orch advance {change_id}") from error
         except TargetError as error:
+            if error.sqlstate == "42501":
+                raise Invalid(
+                    f"the target refused: {error} [42501]", "let orch doctor say what the login lacks"
+                ) from error
             raise OrchError(f"the target refused: {error} [{error.sqlstate}]", "orch doctor") from error
 
 

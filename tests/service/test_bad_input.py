@@ -136,7 +136,9 @@ def test_hostile_identifiers_are_harmless(release: Release, hostile: str) -> Non
     )
     assert release.rows(rows.as_string(None)) == [(20, 20, 210)]
     assert release.rows("SELECT count(*) FROM orders") == [(40,)]
-    names = {str(name) for (name,) in release.rows("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisprimary")}
+    names = {
+        str(name) for (name,) in release.rows("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisprimary")
+    }
     assert any(hostile.replace('"', '""') in name for name in names)
 
 

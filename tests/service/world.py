@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 
 from orchestrator.config import Config, TargetConfig
-from orchestrator.core.errors import OrchError, Waiting
+from orchestrator.core.errors import Waiting
 from orchestrator.core.progress import Listener, nobody
 from orchestrator.core.status import Status
 from orchestrator.embedded import Server
@@ -179,14 +179,15 @@ def world(copies: Copies) -> Iterator[World]:
         yield World(url, service)
 
 
-@contextmanager
-def refused(kind: type[OrchError], *words: str) -> Iterator[None]:
-    """Expect a refusal of that class whose message and next step hold all the words."""
-    with pytest.raises(kind) as caught:
-        yield
-    assert type(caught.value) is kind or caught.value.exit_code == kind.exit_code
-    for word in words:
-        assert word in str(caught.value), str(caught.value)
+@pytest.fixture(scope="module")
+def module_world(
+    server: Server, maintenance: psycopg.Connection[Any], template: str, worker_id: str
+) -> Iterator[World]:
+    """A world for tests that never get as far as to change anything."""
+    with copying(server, maintenance, template, worker_id) as copy:
+        url = copy()
+        with service_at(url) as service:
+            yield World(url, service)
 
 
 _SHAPE = {

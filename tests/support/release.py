@@ -35,7 +35,7 @@ class Release:
         change: str = "change",
         *,
         listen: Listener = nobody,
-        before: Callable[[Status], None] = lambda status: None,
+        before: Callable[[Status], None] = lambda _status: None,
     ) -> Status:
         """Approve and advance until ``state``; ``before`` sees each status on the way."""
         for _ in range(12):

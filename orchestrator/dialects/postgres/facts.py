@@ -24,7 +24,8 @@ from orchestrator.dialects.postgres.text import (
 )
 
 _WORST = """
-SELECT coalesce(max(p.provolatile::text), 'i') FROM pg_catalog.pg_proc p
+SELECT coalesce(max(p.provolatile::text), 'i'), coalesce(bool_and(p.prokind IN ('a', 'w') OR p.proretset), false)
+  FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
  WHERE p.proname = %s AND (n.nspname = %s::text OR %s::text IS NULL AND n.nspname = ANY (pg_catalog.current_schemas(true)))
 """
@@ -32,12 +33,15 @@ SELECT coalesce(max(p.provolatile::text), 'i') FROM pg_catalog.pg_proc p
 
 def volatility(connection: psycopg.Connection, expression: parser.Expression) -> str:
     """The worst volatility (i, s, v) of the functions an expression names, over all their overloads."""
-    worst = "s" if expression.casts else "i"
-    for function in expression.functions:
-        schema = function[0] if len(function) > 1 else None
-        row = connection.execute(_WORST, (function[-1], schema, schema)).fetchone()
-        worst = max(worst, row[0] if row else "v")
-    return worst
+    found = [_known(connection, function)[0] for function in expression.functions]
+    return max(["s" if expression.casts else "i", *found])
+
+
+def _known(connection: psycopg.Connection, function: tuple[str, ...]) -> tuple[str, bool]:
+    """The worst volatility of a function, and whether it is an aggregate, a window function or yields a set."""
+    schema = function[0] if len(function) > 1 else None
+    row = connection.execute(_WORST, (function[-1], schema, schema)).fetchone()
+    return (row[0], row[1]) if row else ("v", False)
 
 
 def facts(connection: psycopg.Connection, question: Question, asked: Table) -> ExpressionFacts:
@@ -52,6 +56,9 @@ def facts(connection: psycopg.Connection, question: Question, asked: Table) -> E
     with connection.transaction(force_rollback=True):
         connection.execute(fill("SET LOCAL {path}", path=search_path(asked.name.schema)))
         worst = volatility(connection, parsed)
+        many = [".".join(function) for function in parsed.functions if _known(connection, function)[1]]
+        if many:
+            return ExpressionFacts(error=f"{many[0]} is over many rows or yields many; one row gives one value")
         try:
             kind = _type_of(connection, question, text, asked)
         except psycopg.Error as error:

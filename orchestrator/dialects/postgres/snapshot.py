@@ -93,7 +93,8 @@ SELECT CASE d.classid WHEN 'pg_rewrite'::regclass THEN 'view' WHEN 'pg_policy'::
             WHEN 'pg_proc'::regclass THEN 'function' WHEN 'pg_trigger'::regclass THEN 'trigger'
             WHEN 'pg_attrdef'::regclass THEN 'generated column' ELSE 'extended statistics' END,
        CASE d.classid
-            WHEN 'pg_rewrite'::regclass THEN (SELECT r.ev_class::regclass::text FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid)
+            WHEN 'pg_rewrite'::regclass THEN (
+                SELECT r.ev_class::regclass::text FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid)
             WHEN 'pg_policy'::regclass THEN (SELECT p.polname::text FROM pg_catalog.pg_policy p WHERE p.oid = d.objid)
             WHEN 'pg_proc'::regclass THEN d.objid::regprocedure::text
             WHEN 'pg_trigger'::regclass THEN (SELECT t.tgname::text FROM pg_catalog.pg_trigger t WHERE t.oid = d.objid)

@@ -111,13 +111,19 @@ def _granted(prefix: str, conversion: Conversion) -> Composed:
 def _function(
     prefix: str, conversion: Conversion, returns: Composable, settings: Composable, source: Composed
 ) -> Composed:
+    # PL/pgSQL's own variable FOUND hides an argument of that name, but not one declared in a block of its own.
+    hidden = [
+        fill("DECLARE {n} {t} := {place}; ", n=name(a.name), t=raw(a.type), place=raw(f"${place}"))
+        for place, a in enumerate(conversion.arguments, 1)
+        if a.name == "found"
+    ]
     return fill(
         "CREATE OR REPLACE FUNCTION {f}({a}) RETURNS {t} LANGUAGE plpgsql STABLE {settings} AS {source}",
         f=function(prefix + conversion.name),
         a=joined(", ", [fill("{n} {t}", n=name(a.name), t=raw(a.type)) for a in conversion.arguments]),
         t=returns,
         settings=settings,
-        source=literal(text(source)),
+        source=literal(text(joined("", [*hidden, source]))),
     )
 
 

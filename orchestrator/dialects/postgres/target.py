@@ -131,6 +131,7 @@ class PostgresSession:
         """Prepare statistics and the cursor; where an earlier attempt stood, if there was one."""
         with translated():
             self._link.execute("SET statement_timeout = 0; SET lock_timeout = '100ms'; RESET synchronous_commit")
+            self._link.execute(fill("SET {path}", path=search_path(step.table.schema)))
             return backfill.begin(self._link, step, mark)
 
     def batch(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
