@@ -19,7 +19,7 @@ ABORTED = (
     ),
     (cases.NOT_NULL_ROW, (EXPANDED, SWITCHED)),
     (together("add_column", cases.ADD_COLUMN, cases.ADD_VOLATILE), (EXPANDED, SWITCHED)),
-    (together("drop_column and add_index", cases.DROP, cases.ADD_INDEX), (BACKFILLED, SWITCHED)),
+    (together("drop_column", cases.DROP), (BACKFILLED, SWITCHED)),
 )
 
 
