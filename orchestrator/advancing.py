@@ -16,6 +16,10 @@ from state.machine import GATE_AHEAD, WORKING
 from state.model import Event, GateName, State
 from state.store import Registry
 
+CONFIRMED = frozenset({State.EXPANDING, State.BACKFILLING, State.SWITCHING})
+"""States in which earlier Steps must stand as they were made. Contract renames and rewrites them: a park that took effect
+before its outcome was recorded would look like a lost sync, and bringing that about again would break the application's writes.
+"""
 UNSKIPPABLE = frozenset({"check", "hold"})
 """Kinds of requirements that break-glass does not skip."""
 
@@ -39,7 +43,7 @@ def phase(
 
 def _go_on(run: Run) -> None:
     run.stop_if_held()
-    if run.change.state in runner.PHASE_OF:
+    if run.change.state in CONFIRMED:
         runner.confirm(run)
     runner.work(run)
 
