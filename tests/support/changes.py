@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -97,6 +98,20 @@ class Bench:
     def rows(self, query: str) -> Rows:
         """All rows of a query, by a session that is not orch's."""
         return self._application.execute(query.encode()).fetchall()
+
+    def until(self, query: str) -> None:
+        """Ask until the answer is true. Raises AssertionError after ten seconds."""
+        deadline = time.monotonic() + 10
+        while self.rows(query) != [(True,)]:
+            assert time.monotonic() < deadline, f"never true: {query}"
+            time.sleep(0.005)
+
+    def until_orch_waits(self) -> None:
+        """Until a session of orch's in this database waits for a lock."""
+        self.until(
+            "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name LIKE 'orch:%' AND wait_event_type = 'Lock'"
+        )
 
     def submit(self, *operations: str, batch_rows: int = 1000, more: str = "") -> Change:
         """Submit a change; ``TABLE`` in an operation is this schema with a dot."""

@@ -46,7 +46,7 @@ def test_a_row_that_is_locked_while_the_batch_comes_by_is_looked_at_again(bench:
     writer.execute("UPDATE t SET a = 'both', b = 'kept' WHERE id = 200")
     running = threading.Thread(target=change.to, args=(State.BACKFILLED,))
     running.start()
-    _until_one_waits(bench.connect())
+    bench.until_orch_waits()
     writer.commit()
     running.join(30)
     assert bench.rows("SELECT a, b FROM t WHERE id = 200") == [("both", "kept")]
@@ -82,9 +82,3 @@ def test_concurrent_writers_of_all_versions_find_every_last_write(bench: Bench) 
     expected = {id_: last.get(id_, ("alexandria", "alexa")) for id_ in range(1, 401)}
     assert {id_: (a, b) for id_, a, b in bench.rows("SELECT id, a, b FROM t")} == expected
     assert len(last) > 20
-
-
-def _until_one_waits(link: psycopg.Connection[tuple[object, ...]]) -> None:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'orch:%%' AND wait_event_type = 'Lock'"
-    while link.execute(waiting).fetchone() == (0,):
-        pass

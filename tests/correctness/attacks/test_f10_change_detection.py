@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.core.errors import PlanRefused
+from orchestrator.core.errors import PlanRefused, Stale
 from state.model import State, Verdict
 from tests.support.changes import Bench
 
@@ -53,7 +53,7 @@ def test_a_second_change_planned_before_the_first_was_expanded_is_refused_at_its
     first = bench.submit(RENAME)
     second = bench.submit("change_type: {table: TABLEt, column: email, to: letters, type: varchar(90)}")
     first.to(State.EXPANDED)
-    with pytest.raises(PlanRefused):
+    with pytest.raises(Stale, match="another change"):
         second.to(State.EXPANDED)
     bench.run("INSERT INTO t (id, email) VALUES (1, 'a')")
     first.abort()

@@ -7,7 +7,6 @@ and its last look waits for rows that others hold.
 
 from __future__ import annotations
 
-import itertools
 import threading
 
 import pytest
@@ -97,8 +96,7 @@ def test_the_end_waits_for_a_row_that_another_session_holds(bench: Bench, monkey
     holder.execute("SELECT 1 FROM t WHERE id = 75 FOR UPDATE")
     running = threading.Thread(target=change.to, args=(State.BACKFILLED,))
     running.start()
-    for _ in itertools.takewhile(lambda _: bench.rows("SELECT count(b) FROM t") != [(60,)], itertools.count()):
-        pass
+    bench.until("SELECT count(b) = 60 FROM t")
     running.join(0.4)
     assert running.is_alive()
     assert change.service.status(change.id).state is State.BACKFILLING

@@ -27,8 +27,8 @@ HUGE = 3_000_000_000
 @pytest.fixture
 def role(bench: Bench) -> Iterator[str]:
     """An application's login without any right on schema orch_target."""
-    name = f"app_{bench.schema}"
     with psycopg.connect(bench.url, autocommit=True) as link:
+        name = f"app_{link.info.dbname}_{bench.schema}"
         link.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
         link.execute("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC")
         try:

@@ -129,9 +129,7 @@ def test_a_batch_that_meets_the_application_the_other_way_round_gives_way(bench:
     writer.execute("UPDATE t SET a = 'w' WHERE id = 50")
     running = threading.Thread(target=change.to, args=(State.BACKFILLED,))
     running.start()
-    waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'orch:%' AND wait_event_type = 'Lock'"
-    while bench.rows(waits) == [(0,)]:
-        pass
+    bench.until_orch_waits()
     started = time.perf_counter()
     writer.execute("UPDATE t SET a = 'w' WHERE id = 1")
     assert time.perf_counter() - started < LIMIT + MARGIN
