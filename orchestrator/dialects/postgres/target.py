@@ -17,10 +17,9 @@ from psycopg.sql import Composed
 from orchestrator.core.catalog import Catalog, Dependent, Question, TableName
 from orchestrator.core.errors import Indeterminate, Invalid
 from orchestrator.core.ports import Cursor, Fenced, LockNotGranted, Mark, Observation, Sql, TargetError
-from orchestrator.core.step import Backfill, CreateIndex, Step
-from orchestrator.dialects.postgres import backfill, bootstrap, connection, parser, render
+from orchestrator.core.step import Backfill, Step
+from orchestrator.dialects.postgres import backfill, bootstrap, connection, kinds, parser
 from orchestrator.dialects.postgres.errors import translated
-from orchestrator.dialects.postgres.observe import observe
 from orchestrator.dialects.postgres.snapshot import dependents, snapshot
 from orchestrator.dialects.postgres.text import fill, joined, literal, raw, search_path
 
@@ -60,7 +59,7 @@ class PostgresSession:
 
     def apply(self, step: Step, mark: Mark) -> None:
         """Send the Step once. Raises TargetError."""
-        rendered = render.render(step)
+        rendered = kinds.render(step)
         self._prepare(step, rendered)
         if rendered.concurrent:
             self._alone(rendered.forward, mark)
@@ -70,7 +69,7 @@ class PostgresSession:
 
     def undo(self, step: Step, mark: Mark) -> None:
         """Send the Step's undo once; each of its messages is a transaction of its own. Raises TargetError."""
-        rendered = render.render(step)
+        rendered = kinds.render(step)
         self._prepare(step, rendered)
         if rendered.concurrent:
             self._alone(rendered.undo, mark)
@@ -80,22 +79,22 @@ class PostgresSession:
 
     def repair(self, step: Step, mark: Mark) -> None:
         """Remove a partial effect, so that the Step can be applied again."""
-        if isinstance(step, CreateIndex):
-            rendered = render.render(step)
+        rendered = kinds.render(step)
+        if rendered.repair:
             self._prepare(step, rendered)
-            self._alone(rendered.undo, mark)
+            self._alone(rendered.repair, mark)
 
     def observe(self, step: Step, step_id: str) -> Observation:
         """What the catalog shows of the Step."""
         with translated():
-            return observe(self._link, step, step_id)
+            return kinds.observe(self._link, step, step_id)
 
     def dependents(self, table: TableName) -> tuple[Dependent, ...]:
         """What names the table or one of its columns."""
         with translated():
             return dependents(self._link, table)
 
-    def _prepare(self, step: Step, rendered: render.Rendered) -> None:
+    def _prepare(self, step: Step, rendered: kinds.Rendered) -> None:
         """Names in the change's own expressions resolve as they did when they were planned.
 
         Steps whose lock blocks no application wait for it as long as it takes; a lock_timeout would leave an invalid index.
@@ -105,7 +104,7 @@ class PostgresSession:
         settings = fill("SET lock_timeout = " + limits, limit=literal(connection.LOCK_TIMEOUT))
         with translated():
             self._link.execute(settings)
-            self._link.execute(fill("SET {path}", path=search_path(render.schema(step))))
+            self._link.execute(fill("SET {path}", path=search_path(kinds.schema(step))))
 
     def _alone(self, messages: Sequence[tuple[Composed, ...]], mark: Mark) -> None:
         with translated():
@@ -204,7 +203,7 @@ class PostgresTarget:
 
     def sql(self, step: Step) -> Sql:
         """The Step in SQL, for people."""
-        return render.shown(step)
+        return kinds.shown(step)
 
     def raise_fence(self, change_id: str, fence: int, patience: float) -> list[str]:
         """Shut out older fences and end their sessions; returns what was ended, for the history.

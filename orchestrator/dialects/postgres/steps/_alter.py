@@ -1,0 +1,64 @@
+"""ALTER TABLE, the way most Steps begin, and the pieces of it that several kinds share."""
+
+from __future__ import annotations
+
+from psycopg.sql import Composable, Composed
+
+from orchestrator.core.catalog import TableName
+from orchestrator.dialects.postgres.kinds import Message
+from orchestrator.dialects.postgres.text import fill, name, raw, table
+
+
+def alter(where: TableName, action: str, **parts: Composable) -> Composed:
+    """ALTER TABLE with one action, a template whose places are filled in."""
+    return fill("ALTER TABLE {t} " + action, t=table(where), **parts)
+
+
+def exclusive(where: TableName) -> str:
+    """The lock of most forms of ALTER TABLE, in words."""
+    return f"ACCESS EXCLUSIVE on {where}, catalog change only"
+
+
+def unobtrusive(where: TableName) -> str:
+    """The lock of concurrent builds and of VALIDATE, in words."""
+    return f"SHARE UPDATE EXCLUSIVE on {where}, blocks neither reads nor writes"
+
+
+def locked(where: TableName) -> Composed:
+    """Take the strongest lock first, where several statements follow: never upgrade one."""
+    return fill("LOCK TABLE {t} IN ACCESS EXCLUSIVE MODE", t=table(where))
+
+
+def default(where: TableName, column: str, expression: str | None) -> Composed:
+    """SET DEFAULT, or DROP DEFAULT where there is none."""
+    if expression is None:
+        return alter(where, "ALTER COLUMN {c} DROP DEFAULT", c=name(column))
+    return alter(where, "ALTER COLUMN {c} SET DEFAULT (\n{d}\n)", c=name(column), d=raw(expression))
+
+
+def drop_not_null(where: TableName, column: str) -> Composed:
+    """DROP NOT NULL."""
+    return alter(where, "ALTER COLUMN {c} DROP NOT NULL", c=name(column))
+
+
+def drop_constraint_if_exists(where: TableName, constraint: str) -> Composed:
+    """DROP CONSTRAINT IF EXISTS."""
+    return alter(where, "DROP CONSTRAINT IF EXISTS {k}", k=name(constraint))
+
+
+def not_null_check(where: TableName, proof: str, column: str) -> Composed:
+    """The CHECK that stands for NOT NULL until all rows are known to obey it."""
+    return alter(where, "ADD CONSTRAINT {k} CHECK ({c} IS NOT NULL) NOT VALID", k=name(proof), c=name(column))
+
+
+def validate(where: TableName, constraint: str) -> Composed:
+    """VALIDATE CONSTRAINT."""
+    return alter(where, "VALIDATE CONSTRAINT {k}", k=name(constraint))
+
+
+def set_not_null(where: TableName, column: str, proof: str) -> Message:
+    """SET NOT NULL, which the validated CHECK spares its scan, and the CHECK's end."""
+    return (
+        alter(where, "ALTER COLUMN {c} SET NOT NULL", c=name(column)),
+        alter(where, "DROP CONSTRAINT {k}", k=name(proof)),
+    )

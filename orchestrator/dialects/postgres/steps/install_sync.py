@@ -1,0 +1,21 @@
+"""The triggers and functions of a Sync, created together."""
+
+from __future__ import annotations
+
+from orchestrator.core.ports import Observation
+from orchestrator.core.step import InstallSync
+from orchestrator.dialects.postgres import sync
+from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
+from orchestrator.dialects.postgres.steps._sync import schema_of_sync, sync_state
+
+
+def _render(step: InstallSync) -> Rendered:
+    lock = f"SHARE ROW EXCLUSIVE on {step.sync.table}, catalog change only"
+    return Rendered((sync.installed(step.sync),), lock, (sync.removed(step.sync),))
+
+
+def _observe(look: Look, step: InstallSync) -> Observation:
+    return sync_state(look, step.sync)
+
+
+plugin = Kind(_render, _observe, schema_of_sync)

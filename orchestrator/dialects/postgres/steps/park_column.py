@@ -1,0 +1,73 @@
+"""Contract's reversible half: the old column renamed away, with everything that goes over to the new one."""
+
+from __future__ import annotations
+
+from psycopg.sql import Composed
+
+from orchestrator.core.catalog import TableName
+from orchestrator.core.ports import Observation
+from orchestrator.core.step import ParkColumn, Rename
+from orchestrator.dialects.postgres import sync
+from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
+from orchestrator.dialects.postgres.steps._alter import alter, default, exclusive, locked
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, foreign
+from orchestrator.dialects.postgres.steps._sync import require_sync
+from orchestrator.dialects.postgres.text import fill, name, raw, table
+
+
+def _render(step: ParkColumn) -> Rendered:
+    forward = [*_sync(step, None, step.parked), _rename_column(step.table, step.column, step.parked)]
+    undo = [*_sync(step, step.parked, None), _rename_column(step.table, step.parked, step.column)]
+    forward += _moved_default(step, step.parked, step.new) + _moved_sequence(step, step.new)
+    undo += _moved_default(step, step.new, step.column) + _moved_sequence(step, step.column)
+    forward += [_rename(step.table, rename, back=False) for rename in step.renames]
+    undo += [_rename(step.table, rename, back=True) for rename in reversed(step.renames)]
+    return Rendered((tuple(forward),), exclusive(step.table), (tuple(undo),))
+
+
+def _sync(step: ParkColumn, now: str | None, then: str | None) -> list[Composed]:
+    """Lock, prove the sync intact once more, and point its function at the other name."""
+    if step.sync is None:
+        return [locked(step.table)]
+    return [locked(step.table), require_sync(step.sync, now), sync.body_statement(step.sync, then)]
+
+
+def _rename_column(where: TableName, old: str, new: str) -> Composed:
+    return alter(where, "RENAME COLUMN {o} TO {n}", o=name(old), n=name(new))
+
+
+def _moved_default(step: ParkColumn, source: str | None, into: str | None) -> list[Composed]:
+    if step.default is None or source is None or into is None:
+        return []
+    return [default(step.table, into, step.default), default(step.table, source, None)]
+
+
+def _moved_sequence(step: ParkColumn, into: str | None) -> list[Composed]:
+    if step.sequence is None or into is None:
+        return []
+    return [
+        fill("ALTER SEQUENCE {s} OWNED BY {t}.{c}", s=raw(step.sequence), t=table(step.table), c=name(into)),
+    ]
+
+
+def _rename(where: TableName, rename: Rename, *, back: bool) -> Composed:
+    old, new = (rename.to, rename.name) if back else (rename.name, rename.to)
+    if rename.object == "index":
+        index = table(TableName(where.schema, old))
+        return fill("ALTER INDEX {o} RENAME TO {n}", o=index, n=name(new))
+    return alter(where, "RENAME CONSTRAINT {o} TO {n}", o=name(old), n=name(new))
+
+
+def _observe(look: Look, step: ParkColumn) -> Observation:
+    found = columns(look, step.table)
+    if not found:
+        return foreign(f"table {step.table} is gone")
+    if step.parked in found:
+        both = step.column in found
+        return foreign(f"{step.table} has both {step.column} and {step.parked}") if both else DONE
+    if step.column in found:
+        return ABSENT
+    return DONE if look.marked() else foreign(f"{step.table} has neither {step.column} nor {step.parked}")
+
+
+plugin = Kind(_render, _observe)

@@ -1,0 +1,30 @@
+"""The real drop: the Sync and the parked column, together."""
+
+from __future__ import annotations
+
+from orchestrator.core.ports import Observation
+from orchestrator.core.step import PurgeColumn
+from orchestrator.dialects.postgres import sync
+from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
+from orchestrator.dialects.postgres.steps._alter import alter, exclusive, locked
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, foreign
+from orchestrator.dialects.postgres.text import name
+
+
+def _render(step: PurgeColumn) -> Rendered:
+    gone = sync.removed(step.sync) if step.sync is not None else ()
+    drop = alter(step.table, "DROP COLUMN IF EXISTS {c}", c=name(step.column))
+    note = "none: the parked values are dropped"
+    return Rendered(((locked(step.table), *gone, drop),), exclusive(step.table), (), note)
+
+
+def _observe(look: Look, step: PurgeColumn) -> Observation:
+    found = columns(look, step.table)
+    if not found:
+        return foreign(f"table {step.table} is gone")
+    if step.column in found:
+        return ABSENT
+    return DONE if look.marked() else ABSENT
+
+
+plugin = Kind(_render, _observe)

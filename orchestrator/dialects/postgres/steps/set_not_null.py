@@ -1,0 +1,25 @@
+"""SET NOT NULL, proved by a validated CHECK that ends in the same transaction."""
+
+from __future__ import annotations
+
+from orchestrator.core.ports import Observation
+from orchestrator.core.step import SetNotNull
+from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
+from orchestrator.dialects.postgres.steps._alter import drop_not_null, exclusive, not_null_check, set_not_null
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, missing
+
+
+def _render(step: SetNotNull) -> Rendered:
+    forward = set_not_null(step.table, step.column, step.proof)
+    undo = (drop_not_null(step.table, step.column), not_null_check(step.table, step.proof, step.column))
+    return Rendered((forward,), f"{exclusive(step.table)}: the validated CHECK spares the scan", (undo,))
+
+
+def _observe(look: Look, step: SetNotNull) -> Observation:
+    found = columns(look, step.table)
+    if (wrong := missing(found, step.table, step.column)) is not None:
+        return wrong
+    return DONE if found[step.column][1] else ABSENT
+
+
+plugin = Kind(_render, _observe)
