@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -73,25 +74,25 @@ def test_a_fence_is_never_lowered(world: World) -> None:
 class Cancelled:
     """A session that remembers that it was cancelled."""
 
-    count = 0
+    def __init__(self) -> None:
+        self.cancelled = threading.Event()
 
     def cancel(self) -> None:
-        self.count += 1
+        self.cancelled.set()
 
 
 def test_losing_the_lease_cancels_what_runs_and_stops_what_comes(world: World) -> None:
     world.submit("rename_column: {table: orders, column: email, to: customer_email}")
     with Registry(world.url) as registry:
-        fence = registry.acquire("change", "test", 0.6)
-        lease = Lease(registry, "change", fence, 0.6)
+        fence = registry.acquire("change", "test", 3)
+        lease = Lease(registry, "change", fence, 3)
         session = Cancelled()
         try:
             with lease.guarding(session):
                 lease.check()
                 world.run("UPDATE orch.lease SET expires_at = clock_timestamp()")
                 assert registry.acquire("change", "another", 30) == fence + 1
-                assert lease._over.wait(1.0) is False
-                assert session.count >= 1  # by the renewal that was refused, and by the clock where the machine is slow
+                assert session.cancelled.wait(30)
                 with pytest.raises(LeaseLost) as lost:
                     lease.check()
             assert isinstance(lost.value, OrchError)

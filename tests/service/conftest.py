@@ -7,10 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.service.world import copies, module_world, template, world
 from tests.support.release import Release, released
-
-__all__ = ["copies", "module_world", "release", "template", "world"]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ Migrating a Registry takes longer than most tests: it is done once per worker, a
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,6 +71,13 @@ class World:
         """All rows of a query, by a session that is not orch's."""
         with psycopg.connect(self.url, autocommit=True) as link:
             return link.execute(query.encode()).fetchall()
+
+    def until(self, query: str) -> None:
+        """Ask until the answer is true. Raises AssertionError after a minute."""
+        deadline = time.monotonic() + 60
+        while self.rows(query) != [(True,)]:
+            assert time.monotonic() < deadline, f"never true: {query}"
+            time.sleep(0.02)
 
     def submit(self, *operations: str, change: str = "change", more: str = QUICK) -> str:
         """Submit a change of some operations (YAML on one line each); returns its id."""
