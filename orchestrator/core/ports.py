@@ -127,6 +127,9 @@ class Session(Reader, Protocol):
     def mop_up(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
         """One batch of whatever is left anywhere; ``ended`` once nothing is."""
 
+    def left(self, step: Backfill) -> int:
+        """How many rows are still to be filled; reads the whole table."""
+
     def end_backfill(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
         """Commit the marker's done_at synchronously."""
 

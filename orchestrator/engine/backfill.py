@@ -27,6 +27,8 @@ WINDOW = 10.0
 """Seconds over which the rate is averaged."""
 SIGNALS_EVERY = 1.0
 """Seconds between readings of the signals."""
+COUNT_EVERY = 20
+"""Passes of the mop-up between two counts of what is left, which must become less."""
 LOCK_TRIES = 50
 """Tries of one batch against row locks of the application before the step is given back."""
 
@@ -71,14 +73,22 @@ def fill(run: Run, session: Session, planned: PlannedStep, step: Backfill) -> No
 
 
 def _mopped_up(pace: _Pace, session: Session, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
-    """Mop up until nothing is left; rows that stay empty pass after pass are somebody else's doing. Raises TargetError."""
-    idle = 0
+    """Mop up until nothing is left; rows that stay empty pass after pass are somebody else's doing. Raises TargetError.
+
+    What the batches say they wrote proves nothing: a trigger may have kept the old row, or taken it back afterwards.
+    """
+    left: int | None = None
+    passes = 0
     while not cursor.ended:
-        before = cursor.rows
         cursor = pace.through(session.mop_up, mark, cursor)
-        idle = idle + 1 if cursor.rows == before else 0
-        if idle > LOCK_TRIES:
-            raise TargetError(f"rows of {step.table} stay empty: does a trigger of the table undo the update?")
+        passes += 1
+        if not cursor.ended and passes % COUNT_EVERY == 0:
+            before, left = left, session.left(step)
+            if before is not None and left >= before:
+                raise TargetError(
+                    f"{left} rows of {step.table} stay empty however often they are filled:"
+                    " a trigger of the table undoes the update"
+                )
     return cursor
 
 

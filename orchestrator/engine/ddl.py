@@ -138,7 +138,8 @@ def _failed(run: Run, planned: PlannedStep, error: str) -> None:
 
 
 def _refused(run: Run, planned: PlannedStep, error: TargetError) -> OrchError:
-    message = f"step {planned.ordinal} ({planned.description}) was refused: {error} [{error.sqlstate}]"
+    state = f" [{error.sqlstate}]" if error.sqlstate else ""
+    message = f"step {planned.ordinal} ({planned.description}) was refused: {error}{state}"
     if isinstance(error, ValueRefused):
         return StepRefused(
             message, f"repair the rows, then orch advance {run.change.id}; or orch abort {run.change.id}"

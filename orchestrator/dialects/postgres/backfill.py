@@ -114,10 +114,24 @@ def _move(mark: Mark, cursor: Cursor, last: bool) -> Composed:
 
 def mop_up(link: psycopg.Connection, send: Send, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
     """One batch of what is left anywhere (moved keys, skipped rows; F15); ``ended`` once a pass finds nothing."""
-    prefix = "try_" if step.value is not None else ""
+    prefix = _prefix(step)
     where = batches.left_over(step, prefix)
     rows = _sent(send, mark, (batches.update(step, where, prefix),), cursor, True)
     if rows:
         return replace(cursor, rows=cursor.rows + rows, done=True)
-    left = link.execute(batches.count_left(step, prefix)).fetchone()
-    return replace(cursor, done=True, ended=not (left and left[0]))
+    return replace(cursor, done=True, ended=not _counted(link, batches.any_left(step, prefix)))
+
+
+def left(link: psycopg.Connection, step: Backfill) -> int:
+    """How many rows are still to be filled."""
+    return _counted(link, batches.count_left(step, _prefix(step)))
+
+
+def _prefix(step: Backfill) -> str:
+    """What is left when a conversion raises is no work for a mop-up."""
+    return "try_" if step.value is not None else ""
+
+
+def _counted(link: psycopg.Connection, query: Composed) -> int:
+    row = link.execute(query).fetchone()
+    return int(row[0]) if row else 0

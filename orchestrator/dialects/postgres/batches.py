@@ -95,7 +95,12 @@ def left_over(step: Backfill, prefix: str) -> Composed:
 
 
 def count_left(step: Backfill, prefix: str) -> Composed:
-    """Whether anything is left to fill."""
+    """How many rows are left to fill."""
+    return fill("SELECT count(*) FROM {t} WHERE {guard}", t=table(step.table), guard=guard(step, prefix))
+
+
+def any_left(step: Backfill, prefix: str) -> Composed:
+    """Whether anything is left to fill: 1 or 0."""
     return fill(
         "SELECT count(*) FROM (SELECT 1 FROM {t} WHERE {guard} LIMIT 1) AS left_over",
         t=table(step.table),

@@ -143,6 +143,11 @@ class PostgresSession:
         with translated():
             return backfill.mop_up(self._link, self._send, step, mark, cursor)
 
+    def left(self, step: Backfill) -> int:
+        """How many rows are still to be filled; reads the whole table. Raises TargetError."""
+        with translated():
+            return backfill.left(self._link, step)
+
     def end_backfill(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
         """Commit the marker's done_at synchronously (F12)."""
         self._transaction((fill(connection.DURABLE), _mark(mark)), mark)
