@@ -62,7 +62,8 @@ class Index:
 class Constraint:
     """One constraint. ``kind`` is pg_constraint.contype; ``definition`` is pg_get_constraintdef.
 
-    ``inbound`` marks a foreign key of another table that refers to this one (``columns`` are then ours).
+    ``inbound`` marks a foreign key of another table that refers to this one (``columns`` are then ours). ``demands`` are the
+    columns whose becoming NULL may make it refuse a row that it accepts.
     """
 
     name: str
@@ -71,6 +72,16 @@ class Constraint:
     definition: str
     validated: bool
     inbound: bool = False
+    demands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What a domain, or one below it, asks of a value. ``demands`` says that it refuses NULL."""
+
+    constrained: bool
+    demands: bool
+    default: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +187,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The snapshot. ``tables`` is keyed by the name as the change file spells it."""
+    """The snapshot. ``tables`` is keyed by the name as the change file spells it, ``domains`` by the type's full name."""
 
     server_version: int
     tables: tuple[tuple[str, Table], ...]
     facts: tuple[tuple[Question, ExpressionFacts], ...] = ()
     types: tuple[tuple[str, str | None], ...] = ()
+    domains: tuple[tuple[str, Domain], ...] = ()
     subscribes: bool = False
 
     def table(self, spelled: str) -> Table:
@@ -197,6 +209,10 @@ class Catalog:
     def fact(self, question: Question) -> ExpressionFacts:
         """What was asked of the server before planning."""
         return dict(self.facts)[question]
+
+    def domain(self, type_: str) -> Domain | None:
+        """What the domain of that full name asks of a value; None for a type that is no domain."""
+        return dict(self.domains).get(type_)
 
     def type(self, spelled: str) -> str:
         """The server's own spelling of a type. Raises PlanRefused when there is no such type."""

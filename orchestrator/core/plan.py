@@ -161,6 +161,7 @@ def compose(
     requested = _without_conflicts(operations, catalog)
     drafts = tuple(operation.steps(catalog, settings) for operation in requested)
     _nothing_taken_away(tuple(operation.reads(catalog) for operation in requested), drafts)
+    _nothing_rewritten(drafts, catalog)
     ordered = sorted(_merge_switches([step for draft in drafts for step in draft.steps]), key=_place)
     notes = tuple(dict.fromkeys(note for draft in drafts for note in draft.notes))
     steps = tuple(replace(planned, ordinal=place) for place, planned in enumerate(ordered, 1))
@@ -208,6 +209,26 @@ def _nothing_taken_away(reads: tuple[frozenset[tuple[str, str]], ...], drafts: t
             for name in {rename.name for rename in park.renames}:
                 if taken.setdefault((table, name), place) != place:
                     raise PlanRefused(f"operations {taken[table, name]} and {place} both change {table}.{name}", _APART)
+
+
+def _nothing_rewritten(drafts: tuple[Draft, ...], catalog: Catalog) -> None:
+    """Refuse new columns of a domain that is more than a name: the server checks or fills every row under its lock."""
+    for step in (planned.step for draft in drafts for planned in draft.steps):
+        domain = catalog.domain(step.type) if isinstance(step, AddColumn) else None
+        if not isinstance(step, AddColumn) or domain is None:
+            continue
+        where = f"{step.table}.{step.column}"
+        if domain.constrained:
+            raise PlanRefused(
+                f"{where} would be of the domain {step.type}, which has constraints:"
+                f" adding it rewrites {step.table} under ACCESS EXCLUSIVE" + (", and fails" if domain.demands else ""),
+                "give the column the domain's base type, and a CHECK of its own in place of the domain's",
+            )
+        if domain.default and step.default is None:
+            raise PlanRefused(
+                f"{where} would be of the domain {step.type}, whose default would stand in every row from the start",
+                "ALTER DOMAIN … DROP DEFAULT, or give the column the domain's base type",
+            )
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

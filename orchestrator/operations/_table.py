@@ -6,7 +6,7 @@ Each obstacle is named with the reason and the way around.
 
 from __future__ import annotations
 
-from orchestrator.core.catalog import Column, Constraint, Index, Table
+from orchestrator.core.catalog import Catalog, Column, Constraint, Index, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Settings
 
@@ -56,16 +56,22 @@ def plain_column(table: Table, column: Column) -> None:
         )
 
 
-def may_be_null(table: Table, column: Column) -> None:
-    """Refuse a CHECK that demands a value: the old side is NULL where a new value does not convert back (F16)."""
-    named = [f"{column.name} IS NOT NULL", f'"{column.name}" IS NOT NULL']
+def may_be_null(catalog: Catalog, table: Table, column: Column) -> None:
+    """Refuse what demands a value and cannot be relaxed: the old side is NULL where a new value does not convert back (F16)."""
+    reason = "a new value that does not convert back would fail the application's write"
     for constraint in own_constraints(table, column):
-        if constraint.kind == "c" and any(text in constraint.definition for text in named):
+        if column.name in constraint.demands:
+            kind = "CHECK" if constraint.kind == "c" else "foreign key"
             raise PlanRefused(
-                f"CHECK {constraint.name} of {table.name} demands a value in {column.name}:"
-                " a new value that does not convert back would fail the application's write",
+                f"{kind} {constraint.name} of {table.name} demands a value in {column.name}: {reason}",
                 "ALTER TABLE … ALTER COLUMN … SET NOT NULL in its place (that can be relaxed), then DROP CONSTRAINT",
             )
+    domain = catalog.domain(column.type)
+    if domain is not None and domain.demands:
+        raise PlanRefused(
+            f"the domain {column.type} of {table.name}.{column.name} demands a value: {reason}",
+            "ALTER TABLE … ALTER COLUMN … SET NOT NULL (that can be relaxed), then take the demand from the domain",
+        )
 
 
 def not_in_sync(table: Table, column: Column) -> None:

@@ -58,7 +58,7 @@ class ChangeType(OperationModel):
         table = catalog.table(self.table)
         column = table.column(self.column)
         preconditions(table, column)
-        _table.may_be_null(table, column)
+        _table.may_be_null(catalog, table, column)
         new_column(table, self.to)
         if column.default is not None and self.default is None:
             raise PlanRefused(

@@ -46,6 +46,13 @@ class DropColumn(OperationModel):
         table = catalog.table(self.table)
         column = table.column(self.column)
         _refuse(table, column, self.down)
+        domain = catalog.domain(column.type)
+        if domain is not None and domain.demands and not _filled_by_itself(column):
+            raise PlanRefused(
+                f"the domain {column.type} of {table.name}.{column.name} demands a value before any trigger could give one:"
+                " INSERTs of versions that no longer name the column fail",
+                "ALTER TABLE … ALTER COLUMN … SET DEFAULT a value for old versions to read",
+            )
         fill = None if self.down is None else self._fill(catalog, table, column, settings)
         return Draft(tuple(_steps(table, column, fill, settings)), tuple(_notes(table, column)))
 

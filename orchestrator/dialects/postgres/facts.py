@@ -31,6 +31,9 @@ SELECT coalesce(max(p.provolatile::text), 'i'), coalesce(bool_and(p.prokind IN (
 """
 
 
+_DOMAIN = "SELECT t.oid FROM pg_catalog.pg_type t WHERE t.oid = pg_catalog.to_regtype(%s) AND t.typtype = 'd'"
+
+
 def volatility(connection: psycopg.Connection, expression: parser.Expression) -> str:
     """The worst volatility (i, s, v) of the functions an expression names, over all their overloads."""
     found = [_known(connection, function)[0] for function in expression.functions]
@@ -109,7 +112,9 @@ def type_name(connection: psycopg.Connection, spelled: str) -> str | None:
         column = cursor.description[0] if cursor.description else None
         if column is None:
             return None
-        oid, modifier = column.type_code, column._fmod
+        # A result's description names what a domain is based on; a domain itself has no modifier.
+        domain = connection.execute(_DOMAIN, (spelled,)).fetchone()
+        oid, modifier = (domain[0], -1) if domain else (column.type_code, column._fmod)
         connection.execute("SET LOCAL search_path = pg_catalog")
         spelled_out = fill("SELECT pg_catalog.format_type({o}, {m})", o=literal(oid), m=literal(modifier))
         row = connection.execute(spelled_out).fetchone()

@@ -71,6 +71,57 @@ def expression(text: str) -> Expression:
     return Expression(tuple(columns), tuple(functions), clock, casts, reads)
 
 
+@dataclass(frozen=True, slots=True)
+class NullUse:
+    """How a condition treats NULL. ``seen`` are columns below a construct that makes something definite of NULL; each of
+    ``calls`` is a function or operator (its name, whether it is an operator) with the columns below it.
+    """
+
+    seen: frozenset[str]
+    calls: tuple[tuple[str, bool, frozenset[str]], ...]
+
+
+def null_use(condition: str) -> NullUse:
+    """Whatever is built of AND, OR, NOT, casts and calls that yield NULL for NULL never turns false by a NULL.
+
+    Everything else (IS NULL, IS DISTINCT FROM, coalesce, CASE, arrays, rows, …) might. Raises NotAnExpression.
+    """
+    expression(condition)
+    tree = postgast.parse(f"SELECT (\n{condition}\n)")
+    seen: set[str] = set()
+    calls: list[tuple[str, bool, frozenset[str]]] = []
+    _null_use(tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val, seen, calls)
+    return NullUse(frozenset(seen), tuple(calls))
+
+
+def _null_use(node: Any, seen: set[str], calls: list[tuple[str, bool, frozenset[str]]]) -> None:
+    kind = node.WhichOneof("node")
+    if kind is None:
+        return
+    inner = getattr(node, kind)
+    if kind == "func_call":
+        calls.append((inner.funcname[-1].string.sval, False, _columns_below(inner)))
+    elif kind == "a_expr" and inner.kind in (nodes.AEXPR_OP, nodes.AEXPR_OP_ANY, nodes.AEXPR_OP_ALL):
+        calls.append((inner.name[-1].string.sval, True, _columns_below(inner)))
+    elif kind not in ("bool_expr", "type_cast", "collate_clause", "column_ref"):
+        seen.update(_columns_below(inner))
+        return
+    for each in _operands(kind, inner):
+        _null_use(each, seen, calls)
+
+
+def _operands(kind: str, inner: Any) -> list[Any]:
+    if kind == "column_ref":
+        return []
+    if kind == "a_expr":
+        return [inner.lexpr, inner.rexpr]
+    return list(inner.args) if kind in ("bool_expr", "func_call") else [inner.arg]
+
+
+def _columns_below(node: Any) -> frozenset[str]:
+    return frozenset(_column(found) for _, found in postgast.walk(node) if isinstance(found, nodes.ColumnRef))
+
+
 def _only_one(tree: Any) -> None:
     if len(tree.stmts) == 1 and tree.stmts[0].stmt.HasField("select_stmt"):
         select = tree.stmts[0].stmt.select_stmt

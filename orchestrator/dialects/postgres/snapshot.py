@@ -6,7 +6,7 @@ pg_catalog), so that what is read here can be sent back from any session.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -25,6 +25,7 @@ from orchestrator.core.catalog import (
 )
 from orchestrator.dialects.postgres import parser
 from orchestrator.dialects.postgres.facts import facts, text_of, type_name, volatility
+from orchestrator.dialects.postgres.nulls import demands, domains
 from orchestrator.dialects.postgres.text import fill, literal
 
 _TABLE = """
@@ -71,7 +72,8 @@ SELECT k.conname, k.contype::text,
        ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(CASE WHEN k.conrelid = %(oid)s THEN k.conkey ELSE k.confkey END)
                WITH ORDINALITY AS u(attnum, place)
                JOIN pg_catalog.pg_attribute a ON a.attrelid = %(oid)s AND a.attnum = u.attnum ORDER BY u.place),
-       pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, k.conrelid <> %(oid)s
+       pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, k.conrelid <> %(oid)s,
+       pg_catalog.pg_get_expr(k.conbin, k.conrelid)
   FROM pg_catalog.pg_constraint k
  WHERE (k.conrelid = %(oid)s OR k.contype = 'f' AND k.confrelid = %(oid)s) AND k.contype IN ('c', 'f', 'p', 'u', 'x')
    AND k.conparentid = 0 ORDER BY k.conname
@@ -154,14 +156,20 @@ def snapshot(
         for question in dict.fromkeys(questions)
         if question.table in known
     ]
+    named = tuple((spelled, type_name(connection, spelled)) for spelled in dict.fromkeys(types))
     subscriptions = connection.execute("SELECT count(*) FROM pg_catalog.pg_stat_subscription").fetchone()
     return Catalog(
         server_version=connection.info.server_version,
         tables=tuple(known.items()),
         facts=tuple(asked),
-        types=tuple((spelled, type_name(connection, spelled)) for spelled in dict.fromkeys(types)),
+        types=named,
+        domains=domains(connection, [*_types(known.values()), *(full for _, full in named if full is not None)]),
         subscribes=bool(subscriptions and subscriptions[0]),
     )
+
+
+def _types(tables: Iterable[Table]) -> Iterator[str]:
+    return (column.type for table in tables for column in table.columns)
 
 
 def _fact(connection: psycopg.Connection, question: Question, known: dict[str, Table]) -> ExpressionFacts:
@@ -177,6 +185,7 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
         return connection.execute(query.encode(), {"oid": oid} if "%(oid)s" in query else (oid,)).fetchall()
 
     head = rows(_TABLE)[0]
+    columns = tuple(_column(connection, row) for row in rows(_COLUMNS))
     return Table(
         name=TableName(head[1], head[2]),
         kind=head[3],
@@ -185,13 +194,20 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
         row_security=head[6],
         partition=head[7],
         inherits=head[8],
-        columns=tuple(_column(connection, row) for row in rows(_COLUMNS)),
+        columns=columns,
         indexes=tuple(Index(r[0], r[1], tuple(r[2]), *r[3:]) for r in rows(_INDEXES)),
-        constraints=tuple(Constraint(r[0], r[1], tuple(r[2]), *r[3:]) for r in rows(_CONSTRAINTS)),
+        constraints=tuple(_constraint(connection, row, columns) for row in rows(_CONSTRAINTS)),
         triggers=tuple(_trigger(*row) for row in rows(_TRIGGERS)),
         dependents=tuple(Dependent(*r) for r in rows(DEPENDENTS)),
         rules=tuple(r[0] for r in rows(_RULES)),
     )
+
+
+def _constraint(connection: psycopg.Connection, row: tuple[Any, ...], columns: tuple[Column, ...]) -> Constraint:
+    name, kind, over, definition, validated, inbound, condition = row
+    types = {column.name: column.type for column in columns if column.name in over}
+    refused = () if inbound else demands(connection, kind, types, definition, condition)
+    return Constraint(name, kind, tuple(over), definition, validated, inbound, refused)
 
 
 def _trigger(*row: Any) -> Trigger:
