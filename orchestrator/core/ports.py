@@ -27,10 +27,14 @@ class Seen(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was seen, and the sentence for people (what was expected, where it is not simply done or absent)."""
+    """What was seen, and the sentence for people (what was expected, where it is not simply done or absent).
+
+    ``gone``: it is foreign because what the Step is about (its table, its column) is no more, so nothing is left to undo.
+    """
 
     seen: Seen
     detail: str = ""
+    gone: bool = False
 
 
 class TargetError(Exception):

@@ -200,10 +200,14 @@ class AddConstraint:
 
 @dataclass(frozen=True, slots=True)
 class ValidateConstraint:
-    """VALIDATE CONSTRAINT: scans under SHARE UPDATE EXCLUSIVE, which blocks neither reads nor writes."""
+    """VALIDATE CONSTRAINT: scans under SHARE UPDATE EXCLUSIVE, which blocks neither reads nor writes.
+
+    ``not_null`` is the column whose NOT NULL a later Step makes of the constraint, which then ends.
+    """
 
     table: TableName
     name: str
+    not_null: str | None = None
     kind: Literal["validate_constraint"] = "validate_constraint"
 
 

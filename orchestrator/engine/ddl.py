@@ -21,7 +21,7 @@ from orchestrator.core.ports import (
     TargetError,
     ValueRefused,
 )
-from orchestrator.core.step import AddColumn, Backfill, CreateIndex
+from orchestrator.core.step import Backfill
 from orchestrator.engine import backfill
 from orchestrator.engine.run import Run, jittered
 
@@ -45,7 +45,7 @@ class StepForbidden(StepRefused):
 def execute(run: Run, planned: PlannedStep) -> None:
     """Bring one Step about, whatever an earlier attempt left. Raises OrchError."""
     if (seen := observed(run, planned)).seen is Seen.FOREIGN:
-        raise _indeterminate(run, planned, seen)
+        raise indeterminate(run, planned, seen)
     run.registry.step_started(run.change.id, planned.ordinal, run.lease.fence)
     run.tell("step.started", planned.description, planned.ordinal)
     if seen.seen is not Seen.DONE:
@@ -55,13 +55,9 @@ def execute(run: Run, planned: PlannedStep) -> None:
 
 
 def undo(run: Run, planned: PlannedStep) -> None:
-    """Take one Step back. What bears its name and is not orch's is never dropped. Raises OrchError."""
+    """Take one Step back. What bears its name and is not orch's is never touched. Raises OrchError."""
     run.tell("step.started", f"undo: {planned.description}", planned.ordinal)
-    seen = observed(run, planned)
-    if seen.seen is Seen.FOREIGN and isinstance(planned.step, AddColumn | CreateIndex):
-        raise _indeterminate(run, planned, seen)
-    if seen.seen is not Seen.ABSENT:
-        _retrying(run, planned, _undo_unless_gone)
+    _retrying(run, planned, _undo_unless_gone)
     run.registry.step_undone(run.change.id, planned.ordinal, run.lease.fence)
     run.tell("step.done", f"undone: {planned.description}", planned.ordinal)
 
@@ -82,7 +78,7 @@ def _insist(run: Run, planned: PlannedStep) -> None:
             return
         if seen.seen is Seen.FOREIGN:
             break
-    raise _indeterminate(run, planned, seen)
+    raise indeterminate(run, planned, seen)
 
 
 def _retrying(run: Run, planned: PlannedStep, once: Callable[[Run, Session, PlannedStep], None]) -> None:
@@ -117,10 +113,11 @@ def _retrying(run: Run, planned: PlannedStep, once: Callable[[Run, Session, Plan
 def _apply_unless_done(run: Run, session: Session, planned: PlannedStep) -> None:
     mark = run.mark(planned)
     seen = session.observe(planned.step, mark.step_id).seen
-    if seen in (Seen.DONE, Seen.FOREIGN):
-        return
     if seen is Seen.PARTIAL:
         session.repair(planned.step, mark)
+        seen = session.observe(planned.step, mark.step_id).seen
+    if seen in (Seen.DONE, Seen.FOREIGN):
+        return
     if isinstance(planned.step, Backfill):
         backfill.fill(run, session, planned, planned.step)
     else:
@@ -129,7 +126,10 @@ def _apply_unless_done(run: Run, session: Session, planned: PlannedStep) -> None
 
 def _undo_unless_gone(run: Run, session: Session, planned: PlannedStep) -> None:
     mark = run.mark(planned)
-    if session.observe(planned.step, mark.step_id).seen is not Seen.ABSENT:
+    seen = session.observe(planned.step, mark.step_id)
+    if seen.seen is Seen.FOREIGN and not seen.gone:
+        raise indeterminate(run, planned, seen)
+    if not (seen.gone or seen.seen is Seen.ABSENT):
         session.undo(planned.step, mark)
 
 
@@ -151,7 +151,8 @@ def _refused(run: Run, planned: PlannedStep, error: TargetError) -> OrchError:
     return StepRefused(message, f"repair the cause, then orch advance {run.change.id}; or orch abort {run.change.id}")
 
 
-def _indeterminate(run: Run, planned: PlannedStep, seen: Observation) -> Indeterminate:
+def indeterminate(run: Run, planned: PlannedStep, seen: Observation) -> Indeterminate:
+    """What was seen, what was expected, and what a person can do about it."""
     return Indeterminate(
         f"step {planned.ordinal} ({planned.description}) is {seen.seen.value}: {seen.detail}",
         f"look at the object; rename or drop what is not orch's and orch advance {run.change.id},"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestrator.core.errors import Indeterminate, Invalid, LeaseLost, OrchError
+from orchestrator.core.errors import Invalid, LeaseLost, OrchError
 from orchestrator.core.plan import Plan, PlannedStep, parse_plan
 from orchestrator.core.ports import ConnectionLost, Fenced, Seen, Target, TargetError
 from orchestrator.core.progress import Listener
@@ -133,10 +133,7 @@ def confirm(run: Run) -> None:
     for planned in _standing(run):
         seen = ddl.observed(run, planned)
         if seen.seen is Seen.FOREIGN:
-            raise Indeterminate(
-                f"step {planned.ordinal} ({planned.description}) was done, and now: {seen.detail}",
-                f"restore what orch expects and orch advance {run.change.id}, or orch abort {run.change.id}",
-            )
+            raise ddl.indeterminate(run, planned, seen)
         if seen.seen is not Seen.DONE:
             run.registry.step_lost(run.change.id, planned.ordinal, run.lease.fence)
             run.tell("waiting", "was done and is gone; it is brought about again", planned.ordinal)

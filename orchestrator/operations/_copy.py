@@ -182,7 +182,8 @@ def not_null(
     where = f"{table.name}.{column}"
     add = AddConstraint(table.name, proof, not_null=column)
     yield PlannedStep(phase, add, f"hold new rows to {where} IS NOT NULL")
-    yield PlannedStep(phase, ValidateConstraint(table.name, proof), f"prove {where} IS NOT NULL for all rows")
+    prove = ValidateConstraint(table.name, proof, not_null=column)
+    yield PlannedStep(phase, prove, f"prove {where} IS NOT NULL for all rows")
     yield PlannedStep(last or phase, SetNotNull(table.name, column, proof), f"set {where} NOT NULL by that proof")
 
 

@@ -37,7 +37,9 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, greatest(c.reltuples, 0)::b
  WHERE c.oid = %s
 """
 _COLUMNS = """
-SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
+SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+       a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid
+                                      AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated),
        pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attidentity <> '', a.attgenerated <> '',
        CASE WHEN a.attcollation <> t.typcollation
             THEN (SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(co.collname)

@@ -12,10 +12,11 @@ image (record_image_ne), since ``=`` does not exist for json and hides 1.0 → 1
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 from psycopg.sql import Composable, Composed
 
-from orchestrator.core.step import Conversion, Fill, Mirror, Sync
+from orchestrator.core.step import Argument, Conversion, Fill, Mirror, Sync
 from orchestrator.dialects.postgres.text import fill, joined, literal, name, pinned, raw, table, text
 
 OWN = "pg_catalog.current_setting('orch.own', true) IS DISTINCT FROM 'on'"
@@ -40,13 +41,29 @@ def conversions(sync: Sync) -> tuple[Conversion, ...]:
     return tuple(c for c in (sync.up, sync.down) if c is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function of a Sync. With ``schema`` every setting is pinned, names being looked up there; else none is."""
+
+    label: str
+    arguments: tuple[Argument, ...]
+    returns: str
+    source: str
+    schema: str | None = None
+    stable: bool = True
+
+
+def functions(sync: Sync, parked: str | None = None) -> tuple[Function, ...]:
+    """Every function of a Sync; with ``parked``, over the old column's parked name."""
+    made = [made for conversion in conversions(sync) for made in _conversion(conversion, sync.table.schema)]
+    return (*made, _trigger_function(sync, parked))
+
+
 def installed(sync: Sync) -> tuple[Composed, ...]:
     """Everything a Sync needs, in order; CREATE OR REPLACE, so that it can be sent again."""
-    statements = [
-        statement for conversion in conversions(sync) for statement in _conversion(conversion, sync.table.schema)
-    ]
-    statements.append(body_statement(sync))
-    statements += [_trigger(sync, event) for event in events(sync)]
+    statements = [_created(made) for made in functions(sync)]
+    statements += [_granted(prefix, conversion) for conversion in conversions(sync) for prefix in ("", "try_")]
+    statements += [trigger_statement(sync, event) for event in events(sync)]
     if sync.always:
         statements += [
             fill("ALTER TABLE {t} ENABLE ALWAYS TRIGGER {g}", t=table(sync.table), g=name(trigger_name(sync, event)))
@@ -77,7 +94,7 @@ def events(sync: Sync) -> tuple[str, ...]:
 
 
 def trigger_name(sync: Sync, event: str) -> str:
-    """The trigger of one event."""
+    """The name of one event's trigger."""
     return f"{sync.trigger}_{event[:3].lower()}"
 
 
@@ -86,20 +103,32 @@ def body_digests(sync: Sync, parked: str | None = None) -> list[str]:
     return [hashlib.md5(text(body(sync, parked)).encode(), usedforsecurity=False).hexdigest()]
 
 
-def _conversion(conversion: Conversion, schema: str) -> tuple[Composed, ...]:
+def _conversion(conversion: Conversion, schema: str) -> tuple[Function, ...]:
     """The function itself, one that yields NULL where it raises, and one that tells whether it raises."""
     value = fill("CAST((\n{v}\n) AS {t})", v=_value(conversion), t=raw(conversion.returns))
     passed = joined(", ", [name(argument.name) for argument in conversion.arguments])
     call = fill("{f}({a})", f=function(conversion.name), a=passed)
     tried = fill("BEGIN RETURN {c}; EXCEPTION WHEN OTHERS THEN RETURN NULL; END", c=call)
     fails = fill("BEGIN PERFORM {c}; RETURN false; EXCEPTION WHEN OTHERS THEN RETURN true; END", c=call)
-    kind = raw(conversion.returns)
+
+    def made(prefix: str, returns: str, source: Composed, schema: str | None = None) -> Function:
+        body = text(joined("", [*_hidden(conversion), source]))
+        return Function(prefix + conversion.name, conversion.arguments, returns, body, schema)
+
     return (
-        _function("", conversion, kind, pinned(schema), fill("BEGIN RETURN {v}; END", v=value)),
-        _function("try_", conversion, kind, raw(""), tried),
-        _function("fails_", conversion, raw("boolean"), raw(""), fails),
-        *(_granted(prefix, conversion) for prefix in ("", "try_")),
+        made("", conversion.returns, fill("BEGIN RETURN {v}; END", v=value), schema),
+        made("try_", conversion.returns, tried),
+        made("fails_", "boolean", fails),
     )
+
+
+def _hidden(conversion: Conversion) -> list[Composed]:
+    # PL/pgSQL's own variable FOUND hides an argument of that name, but not one declared in a block of its own.
+    return [
+        fill("DECLARE {n} {t} := {place}; ", n=name(a.name), t=raw(a.type), place=raw(f"${place}"))
+        for place, a in enumerate(conversion.arguments, 1)
+        if a.name == "found"
+    ]
 
 
 def _granted(prefix: str, conversion: Conversion) -> Composed:
@@ -108,22 +137,15 @@ def _granted(prefix: str, conversion: Conversion) -> Composed:
     return fill("GRANT EXECUTE ON FUNCTION {f}({t}) TO PUBLIC", f=function(prefix + conversion.name), t=types)
 
 
-def _function(
-    prefix: str, conversion: Conversion, returns: Composable, settings: Composable, source: Composed
-) -> Composed:
-    # PL/pgSQL's own variable FOUND hides an argument of that name, but not one declared in a block of its own.
-    hidden = [
-        fill("DECLARE {n} {t} := {place}; ", n=name(a.name), t=raw(a.type), place=raw(f"${place}"))
-        for place, a in enumerate(conversion.arguments, 1)
-        if a.name == "found"
-    ]
+def _created(made: Function) -> Composed:
     return fill(
-        "CREATE OR REPLACE FUNCTION {f}({a}) RETURNS {t} LANGUAGE plpgsql STABLE {settings} AS {source}",
-        f=function(prefix + conversion.name),
-        a=joined(", ", [fill("{n} {t}", n=name(a.name), t=raw(a.type)) for a in conversion.arguments]),
-        t=returns,
-        settings=settings,
-        source=literal(text(joined("", [*hidden, source]))),
+        "CREATE OR REPLACE FUNCTION {f}({a}) RETURNS {t} LANGUAGE plpgsql {stable}{settings} AS {source}",
+        f=function(made.label),
+        a=joined(", ", [fill("{n} {t}", n=name(a.name), t=raw(a.type)) for a in made.arguments]),
+        t=raw(made.returns),
+        stable=raw("STABLE " if made.stable else ""),
+        settings=pinned(made.schema) if made.schema is not None else raw(""),
+        source=literal(made.source),
     )
 
 
@@ -137,11 +159,11 @@ def body_statement(sync: Sync, parked: str | None = None) -> Composed:
     It pins no settings: everything in it is qualified, and the default of the old column must read as it does in the
     writer's own session (now() as a timestamp depends on its time zone), or a default would look like a value given (F2).
     """
-    return fill(
-        "CREATE OR REPLACE FUNCTION {f}() RETURNS trigger LANGUAGE plpgsql AS {body}",
-        f=function(f"sync_{sync.id}"),
-        body=literal(text(body(sync, parked))),
-    )
+    return _created(_trigger_function(sync, parked))
+
+
+def _trigger_function(sync: Sync, parked: str | None) -> Function:
+    return Function(f"sync_{sync.id}", (), "trigger", text(body(sync, parked)), stable=False)
 
 
 def body(sync: Sync, parked: str | None = None) -> Composed:
@@ -151,7 +173,8 @@ def body(sync: Sync, parked: str | None = None) -> Composed:
     return _mirror_body(sync, parked or sync.old)
 
 
-def _trigger(sync: Sync, event: str) -> Composed:
+def trigger_statement(sync: Sync, event: str) -> Composed:
+    """The trigger of one event."""
     columns = guard = fill("")
     if isinstance(sync, Fill):
         guard = fill("NEW.{c} IS NULL AND ", c=name(sync.column))

@@ -54,13 +54,25 @@ def search_path(schema: str) -> Composed:
     return fill("search_path = pg_catalog, {schema}, public, pg_temp", schema=name(schema))
 
 
+_PINNED = (
+    ("TimeZone", "UTC"),
+    ("DateStyle", "ISO, MDY"),
+    ("IntervalStyle", "postgres"),
+    ("extra_float_digits", "1"),
+    ("bytea_output", "hex"),
+)
+
+
 def pinned(schema: str) -> Composed:
     """The settings every generated function carries, so that an expression means the same in every session (F11)."""
-    return fill(
-        "SET {path} SET \"TimeZone\" = 'UTC' SET \"DateStyle\" = 'ISO, MDY' SET \"IntervalStyle\" = 'postgres'"
-        " SET extra_float_digits = 1 SET bytea_output = 'hex'",
-        path=search_path(schema),
-    )
+    others = [fill(" SET {n} = {v}", n=name(setting), v=literal(value)) for setting, value in _PINNED]
+    return fill("SET {path}{others}", path=search_path(schema), others=joined("", others))
+
+
+def pinned_settings(schema: str) -> frozenset[str]:
+    """``pinned`` as pg_proc.proconfig shows it, without double quotes, which the server puts where it needs them."""
+    path = text(search_path(schema)).replace(" = ", "=").replace('"', "")
+    return frozenset({path, *(f"{setting}={value}" for setting, value in _PINNED)})
 
 
 __all__ = [
@@ -71,6 +83,7 @@ __all__ = [
     "literal",
     "name",
     "pinned",
+    "pinned_settings",
     "raw",
     "search_path",
     "sql",

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+from typing import Any
+
 from psycopg.sql import Composed
 
+from orchestrator.core.catalog import TableName
 from orchestrator.core.ports import Observation
-from orchestrator.core.step import InstallSync, RemoveSync, Sync
-from orchestrator.dialects.postgres import sync
+from orchestrator.core.step import InstallSync, Mirror, RemoveSync, Sync
+from orchestrator.dialects.postgres import definitions, sync
 from orchestrator.dialects.postgres.kinds import Look
 from orchestrator.dialects.postgres.snapshot import quoted_name
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, partial
-from orchestrator.dialects.postgres.text import fill, literal, table, text
+from orchestrator.dialects.postgres.steps._same import same_definition
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, Columns, foreign, partial
+from orchestrator.dialects.postgres.text import fill, literal, pinned_settings, table, text
 
 _TRIGGERS = """
-SELECT t.tgname, t.tgenabled::text, pg_catalog.md5(p.prosrc)
-  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+SELECT t.tgname::text, t.tgenabled::text, pg_catalog.pg_get_triggerdef(t.oid) FROM pg_catalog.pg_trigger t
  WHERE t.tgrelid = pg_catalog.to_regclass(%s) AND t.tgname::text = ANY (%s)
+"""
+_FUNCTIONS = """
+SELECT p.proname::text, p.prosrc, p.provolatile = 's', coalesce(p.proconfig, '{}'), p.prosecdef
+  FROM pg_catalog.pg_proc p
+ WHERE p.pronamespace = pg_catalog.to_regnamespace('orch_target')::oid AND p.proname::text = ANY (%s)
 """
 
 
@@ -24,17 +33,57 @@ def schema_of_sync(step: InstallSync | RemoveSync) -> str:
     return step.sync.table.schema
 
 
-def sync_state(look: Look, kept: Sync, parked: str | None = None) -> Observation:
-    """Whether a Sync stands with the body orch gave it, enabled."""
-    names = [sync.trigger_name(kept, event) for event in sync.events(kept)]
-    rows = look.rows(_TRIGGERS, quoted_name(kept.table), names)
-    if not rows:
+def sync_state(look: Look, kept: Sync) -> Observation:
+    """Whether a Sync stands as orch made it: every trigger and function there, unchanged, and the triggers on (F26)."""
+    names = {sync.trigger_name(kept, event): event for event in sync.events(kept)}
+    triggers = look.rows(_TRIGGERS, quoted_name(kept.table), list(names))
+    for name, _, definition in triggers:
+        wanted = text(sync.trigger_statement(kept, names[name]))
+        if not _same_trigger(look, kept, wanted, definition):
+            return foreign(f"trigger {name} of {kept.table} is {definition}", wanted)
+    made = {one.label: one for one in sync.functions(kept)}
+    found = {row[0]: row[1:] for row in look.rows(_FUNCTIONS, list(made))}
+    changed = [label for label, shown in found.items() if not _as_made(made[label], shown)]
+    if changed:
+        return foreign(f"function orch_target.{', '.join(changed)} was changed", f"that of sync {kept.id}")
+    if not triggers and not found:
         return ABSENT
-    digests = sync.body_digests(kept, parked)
-    wrong = [name for name, enabled, digest in rows if enabled not in "OA" or digest not in digests]
-    if wrong or len(rows) < len(names):
-        return partial(f"trigger {', '.join(wrong) or 'missing'} of {kept.table} is changed or off")
-    return DONE
+    return _complete(
+        kept,
+        names.keys() - {name for name, enabled, _ in triggers if enabled in ("A" if kept.always else "OA")},
+        made.keys() - found,
+    )
+
+
+def _complete(kept: Sync, off: Set[str], gone: Set[str]) -> Observation:
+    if gone:
+        return partial(f"function orch_target.{', '.join(sorted(gone))} of the sync of {kept.table} is gone")
+    return partial(f"trigger {', '.join(sorted(off))} of {kept.table} is missing or off") if off else DONE
+
+
+def _same_trigger(look: Look, kept: Sync, wanted: str, found: str) -> bool:
+    try:
+        pair = definitions.trigger(wanted), definitions.trigger(found)
+    except definitions.Unreadable:
+        return False
+    return same_definition(look, kept.table, *pair, row="new")
+
+
+def _as_made(made: sync.Function, shown: tuple[Any, ...]) -> bool:
+    """Whether a function is as orch makes it: its source, how often it may be evaluated, and what it pins (F11)."""
+    source, stable, settings, privileged = shown
+    pinned = pinned_settings(made.schema) if made.schema is not None else frozenset()
+    unquoted = frozenset(setting.replace('"', "") for setting in settings)
+    return (source, stable, unquoted, privileged) == (made.source, made.stable, pinned, False)
+
+
+def other_type(found: Columns, where: TableName, column: str, kept: Sync | None) -> Observation | None:
+    """Foreign where the column, under whichever of its names, has another type than the Sync knows, else None."""
+    if kept is None:
+        return None
+    wanted = kept.old_type if isinstance(kept, Mirror) else kept.type
+    kind = found[column][0]
+    return None if kind == wanted else foreign(f"{where}.{column} is {kind}", wanted)
 
 
 def require_sync(kept: Sync, parked: str | None = None) -> Composed:

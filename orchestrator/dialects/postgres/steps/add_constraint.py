@@ -9,7 +9,15 @@ from orchestrator.core.step import AddConstraint
 from orchestrator.dialects.postgres import parser
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import alter, drop_constraint_if_exists, exclusive, not_null_check
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, constraint
+from orchestrator.dialects.postgres.steps._seen import (
+    ABSENT,
+    DONE,
+    columns,
+    constraint,
+    missing,
+    not_null_proof,
+    other_constraint,
+)
 from orchestrator.dialects.postgres.text import name, raw, table, text
 
 
@@ -19,19 +27,33 @@ def _render(step: AddConstraint) -> Rendered:
 
 
 def _statement(step: AddConstraint) -> Composed:
-    if step.definition is None:
-        assert step.not_null is not None  # noqa: S101 - one of the two is always given
+    if step.not_null is not None:
         return not_null_check(step.table, step.name, step.not_null)
-    definition = parser.constraint_definition(text(table(step.table)), step.definition, step.renamed)
-    return alter(step.table, "ADD CONSTRAINT {k} {d} NOT VALID", k=name(step.name), d=raw(definition))
+    return alter(step.table, "ADD CONSTRAINT {k} {d} NOT VALID", k=name(step.name), d=raw(_definition(step)))
+
+
+def _definition(step: AddConstraint) -> str:
+    if step.not_null is not None:
+        return not_null_proof(step.not_null)
+    assert step.definition is not None  # noqa: S101 - one of the two is always given
+    return parser.constraint_definition(text(table(step.table)), step.definition, step.renamed)
 
 
 def _observe(look: Look, step: AddConstraint) -> Observation:
+    found = columns(look, step.table)
+    if (wrong := missing(found, step.table, *_columns(step))) is not None:
+        return wrong
+    if (wrong := other_constraint(look, step.table, step.name, _definition(step))) is not None:
+        return wrong
     if constraint(look, step.table, step.name) is not None:
         return DONE
-    found = columns(look, step.table)
-    used_up = step.not_null is not None and step.not_null in found and found[step.not_null][1]
+    used_up = step.not_null is not None and found[step.not_null][1]
     return DONE if used_up else ABSENT
+
+
+def _columns(step: AddConstraint) -> tuple[str, ...]:
+    """The columns known by name: the one that is not null, or the copy."""
+    return (step.not_null,) if step.not_null is not None else step.renamed[1:] if step.renamed else ()
 
 
 plugin = Kind(_render, _observe)

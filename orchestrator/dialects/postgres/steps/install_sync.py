@@ -6,6 +6,7 @@ from orchestrator.core.ports import Observation
 from orchestrator.core.step import InstallSync
 from orchestrator.dialects.postgres import sync
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
+from orchestrator.dialects.postgres.steps._seen import columns, missing
 from orchestrator.dialects.postgres.steps._sync import schema_of_sync, sync_state
 
 
@@ -15,7 +16,8 @@ def _render(step: InstallSync) -> Rendered:
 
 
 def _observe(look: Look, step: InstallSync) -> Observation:
-    return sync_state(look, step.sync)
+    table = step.sync.table
+    return missing(columns(look, table), table) or sync_state(look, step.sync)
 
 
 plugin = Kind(_render, _observe, schema_of_sync)

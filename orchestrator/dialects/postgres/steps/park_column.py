@@ -10,8 +10,8 @@ from orchestrator.core.step import ParkColumn, Rename
 from orchestrator.dialects.postgres import sync
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import alter, default, exclusive, locked
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, foreign
-from orchestrator.dialects.postgres.steps._sync import require_sync
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, foreign, missing
+from orchestrator.dialects.postgres.steps._sync import other_type, require_sync
 from orchestrator.dialects.postgres.text import fill, name, raw, table
 
 
@@ -59,15 +59,22 @@ def _rename(where: TableName, rename: Rename, *, back: bool) -> Composed:
 
 
 def _observe(look: Look, step: ParkColumn) -> Observation:
+    """By the two names and the type behind them.
+
+    What moved over with it (defaults, names of indexes) may be changed again by anybody while the column is parked.
+    """
     found = columns(look, step.table)
-    if not found:
-        return foreign(f"table {step.table} is gone")
-    if step.parked in found:
-        both = step.column in found
-        return foreign(f"{step.table} has both {step.column} and {step.parked}") if both else DONE
-    if step.column in found:
-        return ABSENT
-    return DONE if look.marked() else foreign(f"{step.table} has neither {step.column} nor {step.parked}")
+    if (wrong := missing(found, step.table)) is not None:
+        return wrong
+    there = [name for name in (step.column, step.parked) if name in found]
+    if len(there) == 2:
+        return foreign(f"{step.table} has both {step.column} and {step.parked}", "one of them")
+    if not there:
+        purged = look.marked()  # the park took effect once, so purge was next
+        return DONE if purged else foreign(f"{step.table} has neither {step.column} nor {step.parked}", "one of them")
+    if (wrong := other_type(found, step.table, there[0], step.sync)) is not None:
+        return wrong
+    return DONE if there == [step.parked] else ABSENT
 
 
 plugin = Kind(_render, _observe)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from orchestrator.core.ports import Observation
+from orchestrator.core.ports import Observation, Seen
 from orchestrator.core.step import PurgeColumn
 from orchestrator.dialects.postgres import sync
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import alter, exclusive, locked
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, foreign
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, missing, partial
+from orchestrator.dialects.postgres.steps._sync import other_type, sync_state
 from orchestrator.dialects.postgres.text import name
 
 
@@ -20,11 +21,13 @@ def _render(step: PurgeColumn) -> Rendered:
 
 def _observe(look: Look, step: PurgeColumn) -> Observation:
     found = columns(look, step.table)
-    if not found:
-        return foreign(f"table {step.table} is gone")
+    if (wrong := missing(found, step.table)) is not None:
+        return wrong
     if step.column in found:
-        return ABSENT
-    return DONE if look.marked() else ABSENT
+        return other_type(found, step.table, step.column, step.sync) or ABSENT
+    if step.sync is not None and sync_state(look, step.sync).seen is not Seen.ABSENT:
+        return partial(f"{step.table}.{step.column} is gone, and its sync still stands")
+    return DONE
 
 
 plugin = Kind(_render, _observe)

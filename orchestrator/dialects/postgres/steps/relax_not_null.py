@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.core.ports import Observation, Seen
+from orchestrator.core.ports import Observation
 from orchestrator.core.step import RelaxNotNull
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import (
@@ -13,7 +13,16 @@ from orchestrator.dialects.postgres.steps._alter import (
     set_not_null,
     validate,
 )
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, constraint, missing
+from orchestrator.dialects.postgres.steps._seen import (
+    ABSENT,
+    DONE,
+    columns,
+    constraint,
+    missing,
+    not_null_proof,
+    other_constraint,
+    partial,
+)
 
 
 def _render(step: RelaxNotNull) -> Rendered:
@@ -23,16 +32,21 @@ def _render(step: RelaxNotNull) -> Rendered:
         set_not_null(step.table, step.column, step.proof),
     )
     forward = (drop_not_null(step.table, step.column),)
-    return Rendered((forward,), exclusive(step.table), undo, "refused while a row holds NULL in it")
+    repair = ((drop_constraint_if_exists(step.table, step.proof),),)
+    return Rendered((forward,), exclusive(step.table), undo, "refused while a row holds NULL in it", repair=repair)
 
 
 def _observe(look: Look, step: RelaxNotNull) -> Observation:
     found = columns(look, step.table)
     if (wrong := missing(found, step.table, step.column)) is not None:
         return wrong
+    if (wrong := other_constraint(look, step.table, step.proof, not_null_proof(step.column))) is not None:
+        return wrong
     if found[step.column][1]:
         return ABSENT
-    return DONE if constraint(look, step.table, step.proof) is None else Observation(Seen.PARTIAL)
+    if constraint(look, step.table, step.proof) is not None:
+        return partial(f"{step.table}.{step.column} may be NULL, but {step.proof} of a broken undo still forbids it")
+    return DONE
 
 
 plugin = Kind(_render, _observe)

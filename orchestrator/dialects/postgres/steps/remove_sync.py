@@ -16,7 +16,8 @@ def _render(step: RemoveSync) -> Rendered:
 
 
 def _observe(look: Look, step: RemoveSync) -> Observation:
-    return DONE if sync_state(look, step.sync).seen is Seen.ABSENT else ABSENT
+    seen = sync_state(look, step.sync).seen
+    return DONE if seen is Seen.ABSENT else ABSENT
 
 
 plugin = Kind(_render, _observe, schema_of_sync)

@@ -6,7 +6,16 @@ from orchestrator.core.ports import Observation
 from orchestrator.core.step import SetNotNull
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import drop_not_null, exclusive, not_null_check, set_not_null
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, missing
+from orchestrator.dialects.postgres.steps._seen import (
+    ABSENT,
+    DONE,
+    columns,
+    constraint,
+    missing,
+    not_null_proof,
+    other_constraint,
+    partial,
+)
 
 
 def _render(step: SetNotNull) -> Rendered:
@@ -19,7 +28,13 @@ def _observe(look: Look, step: SetNotNull) -> Observation:
     found = columns(look, step.table)
     if (wrong := missing(found, step.table, step.column)) is not None:
         return wrong
-    return DONE if found[step.column][1] else ABSENT
+    if (wrong := other_constraint(look, step.table, step.proof, not_null_proof(step.column))) is not None:
+        return wrong
+    if not found[step.column][1]:
+        return ABSENT
+    if constraint(look, step.table, step.proof) is not None:
+        return partial(f"{step.table}.{step.column} is NOT NULL and its proof {step.proof} still stands")
+    return DONE
 
 
 plugin = Kind(_render, _observe)

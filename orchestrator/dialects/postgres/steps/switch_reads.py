@@ -7,7 +7,7 @@ from psycopg.sql import Composed
 from orchestrator.core.ports import Observation
 from orchestrator.core.step import SwitchReads
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, partial
 from orchestrator.dialects.postgres.text import fill, literal
 
 
@@ -26,8 +26,10 @@ def _switched(change_id: str, percent: int) -> Composed:
 
 
 def _observe(look: Look, step: SwitchReads) -> Observation:
-    row = look.row("SELECT orch_target.reads_new(%s)", step.change_id)
-    return DONE if row and row[0] else ABSENT
+    row = look.row("SELECT percent FROM orch_target.read_switch WHERE change_id = %s", step.change_id)
+    if row is None or row[0] == 0:
+        return ABSENT
+    return DONE if row[0] == 100 else partial(f"reads of {step.change_id} are switched for {row[0]} %")
 
 
 plugin = Kind(_render, _observe, lambda _: "orch_target")

@@ -1,0 +1,17 @@
+"""That rows were filled leaves nothing in the catalog but the marker; that they cannot be does."""
+
+from __future__ import annotations
+
+from orchestrator.core.ports import Seen
+from orchestrator.core.step import Argument, Backfill
+from tests.steps.scene import ORDERS, Scene, expect
+
+STEP = Backfill(ORDERS, "note", (Argument("id", "bigint"),), "s1", source="email")
+
+
+def test_what_is_seen(scene: Scene) -> None:
+    expect(scene, STEP, ("", Seen.ABSENT, ""))
+    scene.run("INSERT INTO orch_target.marker (step_id, fence, plan_sha256, passed) VALUES ('s', 1, 'p', true)")
+    expect(scene, STEP, ("", Seen.ABSENT, ""))
+    expect(scene, STEP, ("UPDATE orch_target.marker SET done_at = now()", Seen.DONE, ""))
+    expect(scene, STEP, ("ALTER TABLE orders DROP note", Seen.FOREIGN, "has no column note"))

@@ -1,0 +1,59 @@
+"""A column is parked when it bears only the parked name, and is the column it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.core.ports import Seen
+from orchestrator.core.step import Conversion, Fill, ParkColumn
+from tests.steps.scene import ORDERS, Case, Scene, expect
+
+STEP = ParkColumn(
+    ORDERS, "email", "parked", Fill("s1", "c", ORDERS, "email", "text", (), "~t", Conversion("f", "1", (), "text"))
+)
+RENAMED = "ALTER TABLE orders RENAME email TO parked"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("", Seen.ABSENT, ""),
+        (RENAMED, Seen.DONE, ""),
+        (RENAMED + ";\nALTER TABLE orders ALTER parked DROP DEFAULT", Seen.DONE, ""),
+        (
+            RENAMED + ";\nALTER TABLE orders ADD email text",
+            Seen.FOREIGN,
+            "has both email and parked, expected one of them",
+        ),
+        ("ALTER TABLE orders RENAME note TO parked", Seen.FOREIGN, "has both"),
+        (
+            "ALTER TABLE orders DROP email;\nALTER TABLE orders ADD parked int",
+            Seen.FOREIGN,
+            "parked is integer, expected text",
+        ),
+        (
+            "ALTER TABLE orders DROP email;\nALTER TABLE orders ADD email int",
+            Seen.FOREIGN,
+            "email is integer, expected text",
+        ),
+        ("ALTER TABLE orders DROP email", Seen.FOREIGN, "has neither email nor parked"),
+        ("DROP TABLE orders", Seen.FOREIGN, "is gone"),
+    ],
+)
+def test_what_is_seen(scene: Scene, case: Case) -> None:
+    expect(scene, STEP, case)
+
+
+def test_after_the_purge_the_park_counts_as_done(scene: Scene) -> None:
+    scene.mark()
+    expect(scene, STEP, ("ALTER TABLE orders DROP email", Seen.DONE, ""))
+
+
+def test_there_and_back(scene: Scene) -> None:
+    step = replace(STEP, sync=None)
+    scene.send(step)
+    assert scene.sees(step).seen is Seen.DONE
+    scene.send(step, undo=True)
+    assert scene.sees(step).seen is Seen.ABSENT
