@@ -1,7 +1,8 @@
 """Do the sync triggers stand as orch made them: enabled, unchanged, sorting last, firing on every write that matters?
 
 A BEFORE trigger that sorts after ours, or that changes a column beneath an UPDATE OF trigger, would let the shapes drift
-(correctness F10).
+(correctness F10). So would triggers that were off for a while or replaced and put back: their definition is the same, but the
+catalog rows are not those that stood when the backfill ended (F26).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ SELECT t.tgname, (t.tgtype & 16) <> 0 FROM pg_catalog.pg_trigger t
  WHERE n.nspname = %s AND c.relname = %s AND NOT t.tgisinternal AND f.nspname <> 'orch_target'
    AND (t.tgtype & 2) <> 0 AND (t.tgtype & 1) <> 0 ORDER BY 1
 """
+_BROKEN = "SELECT 1 FROM orch_target.seal s WHERE s.sync_id = %s AND s.print <> orch_target.sync_print(s.sync_id)"
 
 
 class SyncIntact:
@@ -34,7 +36,7 @@ class SyncIntact:
         for sync in plan.syncs():
             yield judged(
                 f"sync_intact:{sync.table}:{sync.trigger}",
-                f"{sync.kind} {sync.id} {_OTHERS}",
+                f"{sync.kind} {sync.id} {_OTHERS} {_BROKEN}",
                 "faults of the sync",
                 lambda sync=sync: _faults(reader, sync),  # type: ignore[misc]
             )
@@ -45,6 +47,11 @@ def _faults(reader: Reader, sync: Sync) -> tuple[int, tuple[str, ...]]:
     seen = reader.observe(InstallSync(sync), "")
     if seen.seen is not Seen.DONE:
         faults.append(seen.detail or f"the triggers of {sync.table} are gone")
+    elif reader.rows(_BROKEN, (sync.id,)):
+        faults.append(
+            f"the triggers or functions of {sync.table} were replaced, or off for a while, since the rows were filled"
+            f" (orch advance {sync.change_id} fills and compares them again)"
+        )
     for name, on_update in reader.rows(_OTHERS, (sync.table.schema, sync.table.name)):
         if name.encode() > sync.trigger.encode():
             faults.append(f"trigger {name} fires after the sync")

@@ -210,15 +210,16 @@ def test_a_step_whose_answer_was_lost_is_not_sent_twice(world: World, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("by_hand", "ordinal"),
+    ("by_hand", "again"),
     [
-        ("DROP INDEX {index}", 4),
-        ("DROP TRIGGER {update} ON orders", 2),
-        ("ALTER TABLE orders DISABLE TRIGGER {insert}", 2),
-        ("DROP FUNCTION orch_target.{function}() CASCADE", 2),
+        ("DROP INDEX {index}", [4]),
+        ("DROP TRIGGER {update} ON orders", [2, 3]),
+        ("ALTER TABLE orders DISABLE TRIGGER {insert}", [2, 3]),
+        ("DROP FUNCTION orch_target.{function}() CASCADE", [2, 3]),
     ],
 )
-def test_a_step_undone_by_hand_is_noticed_and_done_again(world: World, by_hand: str, ordinal: int) -> None:
+def test_a_step_undone_by_hand_is_noticed_and_done_again(world: World, by_hand: str, again: list[int]) -> None:
+    """A sync that was gone for a while takes the backfill with it: rows written meanwhile may be empty (F26)."""
     world.submit(RENAME)
     world.to(State.BACKFILLED)
     names = {
@@ -232,7 +233,7 @@ def test_a_step_undone_by_hand_is_noticed_and_done_again(world: World, by_hand: 
     world.run(by_hand.format(**{name: f'"{rows[0][0]}"' for name, rows in names.items()}))
     world.to(State.SWITCHED)
     lost = [event.data["ordinal"] for event in world.service.events("change") if event.kind == "step.lost"]
-    assert lost == [ordinal]
+    assert lost == again
     world.to(State.COMPLETED)
     assert [row[0] for row in world.seen()[0]["indexes"]] == ["orders_email_idx", "orders_pkey"]
     assert world.service.audit_verify() == []

@@ -220,8 +220,10 @@ _SHAPE = {
     "table": "SELECT relacl::text, relrowsecurity, reloptions::text, obj_description(oid) FROM pg_class WHERE oid = {t}",
     "left over": """
         SELECT 'function', proname::text FROM pg_proc WHERE pronamespace = to_regnamespace('orch_target')
-           AND proname NOT IN ('check_fence', 'mark', 'reads_new', 'reject', 'accept', 'require_sync')
-        UNION ALL SELECT 'rejected', sync_id FROM orch_target.rejected_row""",
+           AND proname NOT IN ('check_fence', 'mark', 'reads_new', 'reject', 'accept', 'require_sync', 'sync_print',
+           'seal_sync', 'is_sealed', 'require_seal')
+        UNION ALL SELECT 'rejected', sync_id FROM orch_target.rejected_row
+        UNION ALL SELECT 'seal', sync_id FROM orch_target.seal""",
 }
 
 

@@ -22,15 +22,19 @@ Send = Callable[[Composed], psycopg.Cursor[Any]]
 
 
 def begin(link: psycopg.Connection, step: Backfill, mark: Mark) -> Cursor:
-    """The stored cursor, or a new one after ANALYZE; sets whether the application's triggers fire."""
+    """The stored cursor, or a new one after ANALYZE; sets whether the application's triggers fire.
+
+    Where the sync was touched since the end, there is an end to come again: the mop-up goes through all rows.
+    """
     if not step.fire_triggers:
         link.execute("SET session_replication_role = replica")
     query = (
-        "SELECT cursor, rows_done, done_at IS NOT NULL, passed FROM orch_target.marker WHERE step_id = %s AND lane = 0"
+        "SELECT cursor, rows_done, done_at IS NOT NULL AND orch_target.is_sealed(%s), passed OR done_at IS NOT NULL"
+        " FROM orch_target.marker WHERE step_id = %s AND lane = 0"
     )
-    row = link.execute(query, (mark.step_id,)).fetchone()
+    row = link.execute(query, (step.sync_id, mark.step_id)).fetchone()
     if row is not None:
-        return Cursor(None if row[0] is None else tuple(row[0]), row[1], row[2] or row[3], row[2])
+        return Cursor(None if row[0] is None else tuple(row[0]), row[1], row[3], row[2])
     link.execute(fill("ANALYZE {t}", t=table(step.table)))
     link.execute(
         "INSERT INTO orch_target.marker (step_id, fence, plan_sha256) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",

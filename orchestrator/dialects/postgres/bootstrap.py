@@ -42,6 +42,7 @@ STATEMENTS: tuple[str, ...] = (
     message text NOT NULL,
     at timestamptz NOT NULL DEFAULT clock_timestamp()
 )""",
+    "CREATE TABLE IF NOT EXISTS orch_target.seal (sync_id text PRIMARY KEY, print text NOT NULL)",
     "CREATE INDEX IF NOT EXISTS rejected_row_by_sync ON orch_target.rejected_row (sync_id, key)",
     """CREATE OR REPLACE FUNCTION orch_target.check_fence(p_change text, p_fence bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -97,6 +98,34 @@ BEGIN
     IF intact <> cardinality(p_triggers) THEN
         RAISE EXCEPTION 'sync of % is not intact: % of % triggers stand unchanged and enabled',
             p_table, intact, cardinality(p_triggers) USING ERRCODE = 'OR412';
+    END IF;
+END $$""",
+    # Every ALTER or CREATE OR REPLACE writes a catalog row anew, so its xmin tells what an equal definition hides (F26).
+    """CREATE OR REPLACE FUNCTION orch_target.sync_print(p_sync text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(string_agg(made.print, ' ' ORDER BY made.print), '')
+      FROM (SELECT 't' || t.oid || '/' || t.xmin AS print
+              FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+             WHERE p.pronamespace = 'orch_target'::regnamespace AND p.proname = 'sync_' || p_sync
+            UNION ALL
+            SELECT 'f' || p.oid || '/' || p.xmin FROM pg_proc p
+             WHERE p.pronamespace = 'orch_target'::regnamespace AND right(p.proname, 1 + length(p_sync)) = '_' || p_sync) made
+$$""",
+    """CREATE OR REPLACE FUNCTION orch_target.seal_sync(p_sync text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO orch_target.seal (sync_id, print)
+    SELECT p_sync, made.print FROM orch_target.sync_print(p_sync) AS made(print) WHERE made.print <> ''
+    ON CONFLICT (sync_id) DO UPDATE SET print = excluded.print
+$$""",
+    """CREATE OR REPLACE FUNCTION orch_target.is_sealed(p_sync text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce((SELECT s.print FROM orch_target.seal s WHERE s.sync_id = p_sync), '') = orch_target.sync_print(p_sync)
+$$""",
+    """CREATE OR REPLACE FUNCTION orch_target.require_seal(p_sync text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT orch_target.is_sealed(p_sync) THEN
+        RAISE EXCEPTION 'sync % was replaced, or off for a while, since its rows were filled', p_sync USING ERRCODE = 'OR412';
     END IF;
 END $$""",
 )

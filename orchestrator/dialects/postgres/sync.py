@@ -85,6 +85,7 @@ def removed(sync: Sync) -> tuple[Composed, ...]:
             fill("DROP FUNCTION IF EXISTS {f}({types})", f=function(prefix + conversion.name), types=types)
             for prefix in ("try_", "fails_", "")
         ]
+    statements.append(fill("DELETE FROM orch_target.seal WHERE sync_id = {s}", s=literal(sync.id)))
     return tuple(statements)
 
 

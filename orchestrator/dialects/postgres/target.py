@@ -149,8 +149,9 @@ class PostgresSession:
             return backfill.left(self._link, step)
 
     def end_backfill(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
-        """Commit the marker's done_at synchronously (F12)."""
-        self._transaction((fill(connection.DURABLE), _mark(mark)), mark)
+        """Commit the marker's done_at synchronously (F12), and seal the sync under which the rows were filled (F26)."""
+        seal = fill("SELECT orch_target.seal_sync({s})", s=literal(step.sync_id))
+        self._transaction((fill(connection.DURABLE), _mark(mark), seal), mark)
         return Cursor(cursor.position, cursor.rows, True, True)
 
     def estimate(self, step: Backfill) -> int | None:

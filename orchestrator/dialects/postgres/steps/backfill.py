@@ -6,7 +6,7 @@ from orchestrator.core.ports import Observation
 from orchestrator.core.step import Backfill
 from orchestrator.dialects.postgres import batches
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, missing
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, missing, partial
 
 
 def _render(step: Backfill) -> Rendered:
@@ -19,7 +19,11 @@ def _observe(look: Look, step: Backfill) -> Observation:
     found = columns(look, step.table)
     if (wrong := missing(found, step.table, step.column)) is not None:
         return wrong
-    return DONE if look.marked() else ABSENT
+    if not look.marked():
+        return ABSENT
+    if look.row("SELECT orch_target.is_sealed(%s)", step.sync_id) != (True,):
+        return partial(f"the sync of {step.table} was replaced, or off for a while, since the rows were filled")
+    return DONE
 
 
 plugin = Kind(_render, _observe)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from psycopg.sql import Composed
 
 from orchestrator.core.catalog import TableName
 from orchestrator.core.ports import Observation
-from orchestrator.core.step import ParkColumn, Rename
+from orchestrator.core.step import Mirror, ParkColumn, Rename
 from orchestrator.dialects.postgres import sync
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import alter, default, exclusive, locked
 from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, foreign, missing
 from orchestrator.dialects.postgres.steps._sync import other_type, require_sync
-from orchestrator.dialects.postgres.text import fill, name, raw, table
+from orchestrator.dialects.postgres.text import fill, literal, name, raw, table
 
 
 def _render(step: ParkColumn) -> Rendered:
-    forward = [*_sync(step, None, step.parked), _rename_column(step.table, step.column, step.parked)]
-    undo = [*_sync(step, step.parked, None), _rename_column(step.table, step.parked, step.column)]
+    forward = [*_sync(step, None, step.parked, _require_seal), _rename_column(step.table, step.column, step.parked)]
+    undo = [*_sync(step, step.parked, None, _forget_broken_seal), _rename_column(step.table, step.parked, step.column)]
     forward += _moved_default(step, step.parked, step.new) + _moved_sequence(step, step.new)
     undo += _moved_default(step, step.new, step.column) + _moved_sequence(step, step.column)
     forward += [_rename(step.table, rename, back=False) for rename in step.renames]
@@ -25,11 +27,34 @@ def _render(step: ParkColumn) -> Rendered:
     return Rendered((tuple(forward),), exclusive(step.table), (tuple(undo),))
 
 
-def _sync(step: ParkColumn, now: str | None, then: str | None) -> list[Composed]:
-    """Lock, prove the sync intact once more, and point its function at the other name."""
+def _sync(
+    step: ParkColumn, now: str | None, then: str | None, look_at_seal: Callable[[Mirror], Composed]
+) -> list[Composed]:
+    """Lock, prove the sync intact once more, and point its function at the other name; an intact seal stays intact."""
     if step.sync is None:
         return [locked(step.table)]
-    return [locked(step.table), require_sync(step.sync, now), sync.body_statement(step.sync, then)]
+    proved, pointed = require_sync(step.sync, now), sync.body_statement(step.sync, then)
+    if not isinstance(step.sync, Mirror):
+        return [locked(step.table), proved, pointed]
+    return [locked(step.table), proved, look_at_seal(step.sync), pointed, _renewed_seal(step.sync)]
+
+
+def _require_seal(kept: Mirror) -> Composed:
+    return fill("SELECT orch_target.require_seal({s})", s=literal(kept.id))
+
+
+def _forget_broken_seal(kept: Mirror) -> Composed:
+    """Going back must be possible all the same; without a seal the rows are filled and compared again before contract."""
+    return fill(
+        "DELETE FROM orch_target.seal WHERE sync_id = {s} AND print <> orch_target.sync_print(sync_id)",
+        s=literal(kept.id),
+    )
+
+
+def _renewed_seal(kept: Mirror) -> Composed:
+    return fill(
+        "UPDATE orch_target.seal SET print = orch_target.sync_print(sync_id) WHERE sync_id = {s}", s=literal(kept.id)
+    )
 
 
 def _rename_column(where: TableName, old: str, new: str) -> Composed:
