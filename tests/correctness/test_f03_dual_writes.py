@@ -23,6 +23,17 @@ def test_a_value_written_before_the_backfill_survives_it(release: Release) -> No
     assert release.rows("SELECT count(*) FROM t WHERE mail = 'alexa'") == [(40,)]
 
 
+def test_a_dual_write_into_a_row_not_yet_filled_keeps_the_old_value_it_repeats(release: Release) -> None:
+    """Only the new column changes then; it means what the old one holds, and ``down`` would lose the rest of that."""
+    release.run("INSERT INTO t (email) VALUES ('alexandria'), ('alexandria')")
+    release.submit(CHANGE)
+    release.to(State.EXPANDED)
+    release.run(
+        "UPDATE t SET email = 'alexandria', mail = 'alexa' WHERE id = 1", "UPDATE t SET mail = 'other' WHERE id = 2"
+    )
+    assert release.rows("SELECT email, mail FROM t ORDER BY id") == [("alexandria", "alexa"), ("other", "other")]
+
+
 def test_values_written_during_the_backfill_survive_it(release: Release) -> None:
     release.run("INSERT INTO t (email) SELECT 'alexa' || i FROM generate_series(1, 3000) i")
     release.submit(CHANGE, more="backfill: {batch_rows: 20}\n")

@@ -5,8 +5,9 @@ never fail because of it, must never be lost to it, and must mean the same in ev
 
 On INSERT, a new value that is given wins over an old one that is NULL or equal to its default; else the new one is computed.
 On UPDATE, the side that changed is converted to the other; if both changed the writer writes both shapes itself; if neither
-changed nothing is touched, so that a value that does not survive ``down`` outlives an unrelated update. Changed is judged by
-image (record_image_ne), since ``=`` does not exist for json and hides 1.0 → 1.00.
+changed nothing is touched, so that a value that does not survive ``down`` outlives an unrelated update. A new value that the
+old one means already leaves the old one alone: a dual writer may have repeated that one, in a row that is not filled yet.
+Changed is judged by image (record_image_ne), since ``=`` does not exist for json and hides 1.0 → 1.00.
 """
 
 from __future__ import annotations
@@ -253,7 +254,9 @@ BEGIN
             {up}
         END IF;
     ELSIF pg_catalog.record_image_ne(ROW(OLD.{n}), ROW(NEW.{n})) THEN
-        {down}
+        IF NEW.{n} IS NULL OR pg_catalog.record_image_ne(ROW(NEW.{n}), ROW({expected})) THEN
+            {down}
+        END IF;
     END IF;{accepted}{required}
     RETURN NEW;
 END """,
