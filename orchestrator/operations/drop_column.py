@@ -54,7 +54,7 @@ class DropColumn(OperationModel):
                 "ALTER TABLE … ALTER COLUMN … SET DEFAULT a value for old versions to read",
             )
         fill = None if self.down is None else self._fill(catalog, table, column, settings)
-        return Draft(tuple(_steps(table, column, fill, settings)), tuple(_notes(table, column)))
+        return Draft(tuple(_steps(table, column, fill, settings)), tuple(_notes(table, column, fill)))
 
     def _fill(self, catalog: Catalog, table: Table, column: Column, settings: Settings) -> Fill:
         sync_id = identity(settings.change_id, table, column.name)
@@ -109,7 +109,10 @@ def _filled_by_itself(column: Column) -> bool:
     return column.default is not None or column.identity or column.generated
 
 
-def _notes(table: Table, column: Column) -> Iterator[str]:
+def _notes(table: Table, column: Column, fill: Fill | None) -> Iterator[str]:
+    if fill is not None and column.default is not None:
+        where = f"{table.name}.{column.name}"
+        yield f"{where} has the default {column.default}: old versions read that, not down, where a writer leaves it out"
     taken = [i.name for i in _table.own_indexes(table, column)]
     taken += [c.name for c in _table.own_constraints(table, column)]
     if taken:

@@ -267,3 +267,10 @@ def test_every_plan_survives_the_registry(found: list[tuple[Any, steps.Step, str
     stored = json.loads(json.dumps(plan_json(plan)))
     assert parse_plan(stored) == plan
     assert plan_sha256(stored) == plan_sha256(plan_json(plan))
+
+
+def test_a_default_that_comes_before_down_is_said() -> None:
+    without = operation("drop_column", column="status")
+    assert planned(without).notes == ()
+    (note,) = planned(operation("drop_column", column="status", down="note")).notes
+    assert "has the default" in note

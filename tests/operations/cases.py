@@ -175,7 +175,7 @@ DROP = together(
 DROP_RICH = Case(
     "drop_column with all that hangs on it",
     (
-        "drop_column: {table: rich, column: ticket, down: 'id'}",
+        "drop_column: {table: rich, column: ticket}",
         "drop_column: {table: rich, column: place, down: shop::text}",
     ),
     ("ALTER TABLE rich DROP ticket, DROP place",),
