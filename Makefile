@@ -7,6 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
     $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
+MATRIX := tests/conformance/test_matrix.py
 ATTACKS := tests/correctness/attacks tests/chaos tests/engine tests/service/test_refusals.py
 DEMO_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -17,7 +18,7 @@ demo: $(READY)
 	.venv/bin/orch demo $(DEMO_ARGS)
 
 test: $(READY)
-	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(addprefix --ignore=,$(ATTACKS)) $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(addprefix --ignore=,$(ATTACKS) $(MATRIX)) $(PYTEST_ARGS)
 
 # The long part: kills, frozen workers, lost connections, and every guarantee attacked at length.
 attack: $(READY)
