@@ -11,15 +11,12 @@ from orchestrator.core.ports import Target
 from orchestrator.core.progress import Listener
 from orchestrator.engine import runner
 from orchestrator.engine.lease import TTL
+from orchestrator.engine.reconcile import reconcile
 from orchestrator.engine.run import Run
-from state.machine import GATE_AHEAD, WORKING
+from state.machine import GATE_AHEAD, TERMINAL, WORKING
 from state.model import Event, GateName, State
 from state.store import Registry
 
-CONFIRMED = frozenset({State.EXPANDING, State.BACKFILLING, State.SWITCHING})
-"""States in which earlier Steps must stand as they were made. Contract renames and rewrites them: a park that took effect
-before its outcome was recorded would look like a lost sync, and bringing that about again would break the application's writes.
-"""
 UNSKIPPABLE = frozenset({"check", "hold"})
 """Kinds of requirements that break-glass does not skip."""
 
@@ -36,15 +33,31 @@ def phase(
     """Finish the work in hand, or run the next phase that has steps. Raises OrchError."""
     with runner.running(registry, target, change_id, client, listen, ttl) as run:
         if run.change.state in WORKING:
+            run.stop_if_held()
+        was = run.change.state
+        reconcile(run, _Asked())
+        if run.change.state in WORKING:
             _go_on(run)
-        else:
+        elif run.change.state is was and was not in TERMINAL:
             _next_phase(run, break_glass)
 
 
+class _Asked:
+    """What the data is asked before something is done once more."""
+
+    def may_contract(self, run: Run) -> None:
+        """Whether every Check of the contract gate passes now. Raises Blocked."""
+        gates.passes(run.change, GateName.CONTRACT, run.target, run.listen)
+
+    def may_go_back(self, run: Run) -> None:
+        """Whether going back would lose no value that only the new shape holds. Raises Blocked."""
+        gates.going_back_loses(run.change, run.target, "advance")
+
+
 def _go_on(run: Run) -> None:
-    run.stop_if_held()
-    if run.change.state in CONFIRMED:
-        runner.confirm(run)
+    """Going back is asked for by whoever may record an intent, so what it would lose is asked where it is carried out."""
+    if run.change.state in runner.UNDONE_BY:
+        gates.going_back_loses(run.change, run.target, "advance")
     runner.work(run)
 
 
@@ -54,7 +67,6 @@ def _next_phase(run: Run, break_glass: str | None) -> None:
     if _pass_empty(run):
         return
     gate = GATE_AHEAD[run.change.state]
-    runner.confirm(run)
     _open(run, gate, break_glass)
     runner.start(run)
     runner.work(run)

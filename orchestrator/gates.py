@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 from orchestrator.core.errors import Blocked, Stale, Waiting
 from orchestrator.core.gate import EVIDENCE_MAX_AGE
 from orchestrator.core.plan import Check, Plan, parse_plan
-from orchestrator.core.ports import Target
+from orchestrator.core.ports import Seen, Target
 from orchestrator.core.progress import Listener
+from orchestrator.core.step import InstallSync, ParkColumn
 from orchestrator.plugins import discover
 from orchestrator.refusals import explained
 from state import queries
@@ -127,25 +128,37 @@ def verify(
     return Evidence(row.id, gate, row.plan_sha256, evidence_sha256(findings), findings, now)
 
 
+def passes(row: ChangeRow, gate: GateName, target: Target, listen: Listener) -> None:
+    """See to it that every Check of a gate passes now. Keeps nothing. Raises Blocked with what did not."""
+    from orchestrator.engine.verify import run
+
+    with explained():
+        findings = run(checks_of(row, gate), plan_of(row), gate, target, listen)
+    failed = [found for found in findings if found.verdict is not Verdict.PASS]
+    if failed:
+        said = "; ".join(f"{found.name}: {found.detail}" for found in failed)
+        raise Blocked(f"checks of {row.id} do not pass: {said}", f"repair what they name, then orch advance {row.id}")
+
+
 def going_back_loses(row: ChangeRow, target: Target, verb: str) -> None:
-    """Refuse undo and abort while rows hold values that only the new shape can (F16). Raises Blocked with keys."""
+    """Refuse to go back while rows hold values that only the new shape can (F16). Raises Blocked with keys.
+
+    A sync that is gone has been taken back before: then the question can no longer be asked, nor the answer help.
+    """
     from orchestrator.checks.no_rejected_rows import rejected
 
-    if row.state in (State.PLANNED, State.EXPANDING, State.ABORTING):
+    if row.state is State.PLANNED:
         return
-    parked = {
-        p.step.sync.id: p.step.parked
-        for p in plan_of(row).of("contract")
-        if p.step.kind == "park_column" and p.step.sync
-    }
+    plan = plan_of(row)
+    parks = [planned.step for planned in plan.of("contract") if isinstance(planned.step, ParkColumn)]
     with explained(), target.reader() as reader:
-        for mirror in plan_of(row).mirrors():
-            if mirror.down is None:
+        for mirror in plan.mirrors():
+            if mirror.down is None or reader.observe(InstallSync(mirror), "").seen is Seen.ABSENT:
                 continue
-            old = parked.get(mirror.id, mirror.old) if row.state is State.CONTRACTED else mirror.old
-            found = rejected(reader, mirror, mirror.down, source=mirror.new, empty=old)
+            parked = [p.parked for p in parks if p.sync == mirror and reader.observe(p, "").seen is Seen.DONE]
+            found = rejected(reader, mirror, mirror.down, source=mirror.new, empty=(*parked, mirror.old)[0])
             if found.verdict is not Verdict.PASS:
                 raise Blocked(
-                    f"{verb} of {row.id} would lose values that only {mirror.new} can hold: {found.detail}",
+                    f"going back with {row.id} would lose values that only {mirror.new} can hold: {found.detail}",
                     f"bring those rows back into the range of {mirror.old_type}, then orch {verb} {row.id}",
                 )

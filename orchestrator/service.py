@@ -16,6 +16,7 @@ from orchestrator import statuses
 from orchestrator.core.audit import Anchor, Problem, verify
 from orchestrator.core.errors import Blocked, Waiting
 from orchestrator.core.progress import Listener, Progress, nobody
+from orchestrator.core.reckoning import reckon
 from orchestrator.core.status import Status
 from orchestrator.core.view import Diagnosis, Identity, PlanView, StepView
 from orchestrator.engine.lease import TTL
@@ -340,7 +341,7 @@ class Service:
         from orchestrator.advancing import phase
 
         deadline = time.monotonic() + wait
-        while not _arrived(row := self._row(change_id), through):
+        while not self._rests(row := self._row(change_id), through, listen):
             try:
                 with explained():
                     target = self._target(row.target)
@@ -354,6 +355,21 @@ class Service:
             if through is None:
                 break
         return self.status(change_id)
+
+    def _rests(self, row: ChangeRow, through: State | None, listen: Listener) -> bool:
+        """Whether nothing is to be done. An end is compared with the target, which may have lost its last commits."""
+        from orchestrator.advancing import phase
+
+        if not _arrived(row, through):
+            return False
+        if row.state in TERMINAL:
+            with explained():
+                target = self._target(row.target)
+                with self._registry.reading() as connection:
+                    steps = queries.steps(connection, row.id)
+                if not reckon(row.state, steps, target.marks(row.id)).agrees:
+                    phase(self._registry, target, row.id, self._client, None, listen, self._lease_seconds)
+        return True
 
     def _row(self, change_id: str) -> ChangeRow:
         with explained(), self._registry.reading() as connection:

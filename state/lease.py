@@ -19,23 +19,32 @@ _lease = tables.lease.c
 _ATTEMPTS = 5
 
 
-def acquire(connection: Connection, change_id: str, owner: str, ttl_seconds: float) -> int:
-    """Take a free or expired Lease and return the new fence. Raises Busy, UnknownChange."""
-    free = (_lease.change_id == change_id, _lease.expires_at.is_(None) | (_lease.expires_at <= func.clock_timestamp()))
-    query = (
-        update(tables.lease)
-        .where(*free)
-        .values(owner=owner, fence=_lease.fence + 1, acquired_at=func.clock_timestamp(), expires_at=_after(ttl_seconds))
-        .returning(_lease.fence)
-    )
+def acquire(
+    connection: Connection, change_id: str, owner: str, ttl_seconds: float, beyond: int = 0, refused: int = 0
+) -> int:
+    """Take a free or expired Lease and return the new fence, greater than ``beyond``. Raises Busy, UnknownChange."""
     for _ in range(_ATTEMPTS):
-        if (fence := connection.execute(query).scalar_one_or_none()) is not None:
-            append(connection, change_id, Event.LEASE_ACQUIRED, {"owner": owner, "fence": fence})
-            return int(fence)
         view = queries.lease(connection, change_id)
         if view.held:
             break
+        given = view.lease.fence
+        if (fence := _taken(connection, change_id, owner, ttl_seconds, given, beyond)) is not None:
+            last = given - 1 if given == refused else given
+            facts = {queries.TARGET_FENCE: beyond} if beyond > last else {}
+            append(connection, change_id, Event.LEASE_ACQUIRED, {"owner": owner, "fence": fence, **facts})
+            return fence
     raise Busy(view.lease, view.seconds_left)
+
+
+def _taken(
+    connection: Connection, change_id: str, owner: str, ttl_seconds: float, given: int, beyond: int
+) -> int | None:
+    """The new fence; None when somebody else was quicker."""
+    free = (_lease.change_id == change_id, _lease.expires_at.is_(None) | (_lease.expires_at <= func.clock_timestamp()))
+    fence = max(given, beyond) + 1
+    values = {"owner": owner, "fence": fence, "acquired_at": func.clock_timestamp(), "expires_at": _after(ttl_seconds)}
+    query = update(tables.lease).where(*free, _lease.fence == given).values(values)
+    return fence if connection.execute(query).rowcount == 1 else None
 
 
 def renew(connection: Connection, change_id: str, fence: int, ttl_seconds: float) -> bool:

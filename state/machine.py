@@ -88,9 +88,11 @@ def _standing(kinds: Iterable[Event], states: Iterable[State], sentence: str) ->
 
 _LIVE = tuple(state for state in State if state not in TERMINAL)
 _STANDS: dict[tuple[State | None, Event], Edge] = {
-    **_standing((E.STEP_UNDONE,), WORKING, "a step was taken back"),
-    **_standing((E.STEP_STARTED, E.STEP_DONE, E.STEP_FAILED), _LIVE, "a step moved, or was repaired at a gate"),
-    **_standing((E.STEP_LOST,), _LIVE, "a step recorded as done was found absent"),
+    **_standing((E.STEP_STARTED, E.STEP_DONE, E.STEP_FAILED), State, "a step moved, or was brought about again"),
+    **_standing((E.STEP_UNDONE,), State, "a step was taken back, or taken back again"),
+    **_standing((E.STEP_LOST,), State, "a step recorded as done was found absent"),
+    **_standing((E.STEP_FOUND,), State, "a step not recorded as done was found on the target"),
+    **_standing((E.REGISTRY_BEHIND,), State, "the target has seen a later run than the registry knows of"),
     **_standing((E.LEASE_ACQUIRED, E.LEASE_RELEASED), State, "the right to run changed hands"),
     **_standing((E.APPROVED, E.REJECTED, E.REQUESTED, E.BREAK_GLASS), GATE_AHEAD, "a person spoke at the gate"),
     **_standing((E.EVIDENCE,), _LIVE, "checks were run"),
@@ -219,6 +221,7 @@ _STEP_STATUS = {
     E.STEP_DONE: StepStatus.DONE,
     E.STEP_UNDONE: StepStatus.UNDONE,
     E.STEP_LOST: StepStatus.PENDING,
+    E.STEP_FOUND: StepStatus.DONE,
 }
 
 

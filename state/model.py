@@ -85,6 +85,8 @@ class Event(StrEnum):
     STEP_FAILED = "step.failed"
     STEP_UNDONE = "step.undone"
     STEP_LOST = "step.lost"
+    STEP_FOUND = "step.found"
+    REGISTRY_BEHIND = "registry.behind"
     LEASE_ACQUIRED = "lease.acquired"
     LEASE_RELEASED = "lease.released"
     APPROVED = "gate.approved"

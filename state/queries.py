@@ -29,6 +29,9 @@ from state.model import (
     StepRow,
 )
 
+TARGET_FENCE = "target_fence"
+"""What ``lease.acquired`` names where the Target's fence was greater than any that the Registry remembers giving."""
+
 
 class Standing(StrEnum):
     """What a decision at a Gate is worth now. Only ``valid`` counts.
@@ -211,6 +214,16 @@ def events(
         query = query.where(tables.event.c.change_id == change_id)
     found = [rows.event_row(row) for row in connection.execute(query)]
     return found or (_none_of(connection, change_id) if change_id is not None else [])
+
+
+def is_behind(connection: Connection, change_id: str) -> bool:
+    """Whether a Lease was taken beyond the Target's fence, and what that means was not yet recorded."""
+    column = tables.event.c
+    beyond = (column.kind == Event.LEASE_ACQUIRED.value) & column.payload.contains(f'"{TARGET_FENCE}"')
+    told = (column.change_id == change_id, beyond | (column.kind == Event.REGISTRY_BEHIND.value))
+    query = select(column.kind).where(*told).order_by(column.seq.desc()).limit(1)
+    last = connection.execute(query).scalar_one_or_none()
+    return bool(last == Event.LEASE_ACQUIRED.value)
 
 
 def rests_since(connection: Connection, change_id: str) -> datetime | None:

@@ -42,6 +42,7 @@ _EDGES: Mapping[Event, _Edge] = {
     Event.STEP_FAILED: _Edge(frozenset({_R, _D}), _R, {}),
     Event.STEP_UNDONE: _Edge(frozenset({_R, _D}), _U, {"finished_at": _CLOCK, "error": None}),
     Event.STEP_LOST: _Edge(frozenset({_R, _D}), _P, {"finished_at": None}),
+    Event.STEP_FOUND: _Edge(frozenset({_P, _R, _D, _U}), _D, {"finished_at": _CLOCK, "error": None}),
 }
 
 

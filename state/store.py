@@ -36,6 +36,7 @@ RECORDABLE = frozenset(Event) - {
     Event.STEP_FAILED,
     Event.STEP_UNDONE,
     Event.STEP_LOST,
+    Event.STEP_FOUND,
     Event.LEASE_ACQUIRED,
     Event.LEASE_RELEASED,
     Event.APPROVED,
@@ -108,10 +109,15 @@ class Registry:
         with self._writing() as connection:
             return submitting.submit(connection, new, steps)
 
-    def acquire(self, change_id: str, owner: str, ttl_seconds: float) -> int:
-        """Take the Lease when it is free or expired; returns the new fence. Raises Busy, UnknownChange."""
+    def acquire(self, change_id: str, owner: str, ttl_seconds: float, *, beyond: int = 0, refused: int = 0) -> int:
+        """Take the Lease when it is free or expired; returns the new fence, which is greater than ``beyond``.
+
+        ``beyond`` is the fence that stands on the Target, which for that reason ``refused`` the one that we were given.
+        Where the Registry had given none so great before, it has lost its last commits, and the event says so. Raises
+        Busy, UnknownChange.
+        """
         with self._writing() as connection:
-            return lease.acquire(connection, change_id, owner, ttl_seconds)
+            return lease.acquire(connection, change_id, owner, ttl_seconds, beyond, refused)
 
     def renew(self, change_id: str, fence: int, ttl_seconds: float) -> bool:
         """Hold the Lease for longer. False means that it is ours no more: stop."""
@@ -185,6 +191,10 @@ class Registry:
     def step_lost(self, change_id: str, ordinal: int, fence: int, data: Mapping[str, Any] | None = None) -> StepRow:
         """Observation found the Step's effect absent; it is pending again. Follows running and done."""
         return self._step(change_id, ordinal, Event.STEP_LOST, fence, data)
+
+    def step_found(self, change_id: str, ordinal: int, fence: int, data: Mapping[str, Any] | None = None) -> StepRow:
+        """Observation found the Step's effect on the Target, whatever was recorded. Follows every status."""
+        return self._step(change_id, ordinal, Event.STEP_FOUND, fence, data)
 
     def progress(self, row: BackfillRow, fence: int) -> None:
         """Write live progress, without an event; ``updated_at`` is the database's. Raises FenceLost."""

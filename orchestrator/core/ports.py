@@ -6,7 +6,7 @@ protocol. Failures are told apart here by what the engine does next, not by SQLS
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -73,6 +73,14 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """What the Target itself remembers of a Change: the fence that stands, and per step id the fence it was done under."""
+
+    fence: int
+    done: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Cursor:
     """Where a Backfill stands. ``position`` is the last key finished (as text), or the next page; None at the start."""
 
@@ -122,6 +130,12 @@ class Session(Reader, Protocol):
     def repair(self, step: Step, mark: Mark) -> None:
         """Remove a partial effect (an invalid index), so that the Step can be applied again."""
 
+    def remember(self, mark: Mark) -> None:
+        """Leave the marker of a Step that was found done. Raises TargetError."""
+
+    def forget(self, mark: Mark) -> None:
+        """Remove the marker of a Step that was found absent. Raises TargetError."""
+
     def begin_backfill(self, step: Backfill, mark: Mark) -> Cursor:
         """Prepare statistics and the cursor; where an earlier attempt stood, if there was one."""
 
@@ -157,6 +171,9 @@ class Target(Protocol):
 
     def sql(self, step: Step) -> Sql:
         """The Step in SQL, for people."""
+
+    def marks(self, change_id: str) -> Marks:
+        """What the Target itself remembers of a Change. Raises TargetError, Invalid without ``orch_target``."""
 
     def raise_fence(self, change_id: str, fence: int, patience: float) -> list[str]:
         """Shut out older fences and end their sessions; returns what was ended, for the history."""

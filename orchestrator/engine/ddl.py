@@ -48,8 +48,7 @@ def execute(run: Run, planned: PlannedStep) -> None:
         raise indeterminate(run, planned, seen)
     run.registry.step_started(run.change.id, planned.ordinal, run.lease.fence)
     run.tell("step.started", planned.description, planned.ordinal)
-    if seen.seen is not Seen.DONE:
-        _insist(run, planned)
+    _insist(run, planned)
     run.registry.step_done(run.change.id, planned.ordinal, run.lease.fence)
     run.tell("step.done", planned.description, planned.ordinal)
 
@@ -67,6 +66,12 @@ def observed(run: Run, planned: PlannedStep) -> Observation:
     mark = run.mark(planned)
     with run.target.session(run.change.id, run.lease.fence, planned.ordinal) as session:
         return session.observe(planned.step, mark.step_id)
+
+
+def remember(run: Run, planned: PlannedStep) -> None:
+    """Leave the marker of a Step that was found done without one. Raises TargetError."""
+    with run.target.session(run.change.id, run.lease.fence, planned.ordinal) as session:
+        session.remember(run.mark(planned))
 
 
 def _insist(run: Run, planned: PlannedStep) -> None:
@@ -116,6 +121,8 @@ def _apply_unless_done(run: Run, session: Session, planned: PlannedStep) -> None
     if seen is Seen.PARTIAL:
         session.repair(planned.step, mark)
         seen = session.observe(planned.step, mark.step_id).seen
+    if seen is Seen.DONE:
+        session.remember(mark)
     if seen in (Seen.DONE, Seen.FOREIGN):
         return
     if isinstance(planned.step, Backfill):
@@ -129,7 +136,9 @@ def _undo_unless_gone(run: Run, session: Session, planned: PlannedStep) -> None:
     seen = session.observe(planned.step, mark.step_id)
     if seen.seen is Seen.FOREIGN and not seen.gone:
         raise indeterminate(run, planned, seen)
-    if not (seen.gone or seen.seen is Seen.ABSENT):
+    if seen.gone or seen.seen is Seen.ABSENT:
+        session.forget(mark)
+    else:
         session.undo(planned.step, mark)
 
 

@@ -48,6 +48,7 @@ class Lease:
         self._margin = ttl * MARGIN
         self._granted_until = time.monotonic() + ttl
         self._over = threading.Event()
+        self._losing = threading.Lock()
         self._lost = False
         self._running: Cancellable | None = None
         self._threads = [
@@ -100,8 +101,10 @@ class Lease:
         return self._granted_until - self._margin
 
     def _lose(self) -> None:
-        self._lost = True
-        self._cancel()
+        with self._losing:
+            if not self._lost:
+                self._lost = True
+                self._cancel()
 
     def _cancel(self) -> None:
         running = self._running
@@ -111,9 +114,14 @@ class Lease:
 
 
 @contextmanager
-def held(registry: Registry, change_id: str, client: str, ttl: float = TTL) -> Iterator[Lease]:
-    """Take the lease, keep it while inside, give it back. Raises state.errors.Busy."""
-    fence = registry.acquire(change_id, owner(client), ttl)
+def held(
+    registry: Registry, change_id: str, client: str, ttl: float = TTL, *, beyond: int = 0, refused: int = 0
+) -> Iterator[Lease]:
+    """Take the lease, keep it while inside, give it back. Raises state.errors.Busy.
+
+    ``beyond`` is a greater fence that stands on the target, and ``refused`` the one of ours that it shut out.
+    """
+    fence = registry.acquire(change_id, owner(client), ttl, beyond=beyond, refused=refused)
     lease = Lease(registry, change_id, fence, ttl)
     try:
         yield lease

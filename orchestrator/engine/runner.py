@@ -16,7 +16,7 @@ from orchestrator.core.ports import ConnectionLost, Fenced, Seen, Target, Target
 from orchestrator.core.progress import Listener
 from orchestrator.core.step import ParkColumn, RemoveSync
 from orchestrator.engine import ddl
-from orchestrator.engine.lease import TTL, held
+from orchestrator.engine.lease import TTL, Lease, held
 from orchestrator.engine.run import Run
 from state import queries
 from state.errors import FenceLost
@@ -45,24 +45,50 @@ def running(
     registry: Registry, target: Target, change_id: str, client: str, listen: Listener, ttl: float = TTL
 ) -> Iterator[Run]:
     """Hold the lease, shut out older workers on the target. Raises state.errors.Busy, LeaseLost, OrchError."""
-    with held(registry, change_id, client, ttl) as lease:
+    with _told(change_id), _fenced(registry, target, change_id, client, ttl) as (lease, ended):
         with registry.reading() as connection:
             change = queries.change(connection, change_id)
         run = Run(registry, target, change, parse_plan(change.plan), lease, listen)
-        try:
-            for ended in target.raise_fence(change_id, lease.fence, ttl / 2):
-                run.tell("waiting", f"ended an older session of ours: {ended}")
-            yield run
-        except (FenceLost, Fenced) as error:
-            raise LeaseLost(str(error), f"orch status {change_id}") from error
-        except ConnectionLost as error:
-            raise OrchError(f"the connection to the target was lost: {error}", f"orch advance {change_id}") from error
-        except TargetError as error:
-            if error.sqlstate == "42501":
-                raise Invalid(
-                    f"the target refused: {error} [42501]", "let orch doctor say what the login lacks"
-                ) from error
-            raise OrchError(f"the target refused: {error} [{error.sqlstate}]", "orch doctor") from error
+        for name in ended:
+            run.tell("waiting", f"ended an older session of ours: {name}")
+        yield run
+
+
+@contextmanager
+def _fenced(
+    registry: Registry, target: Target, change_id: str, client: str, ttl: float
+) -> Iterator[tuple[Lease, list[str]]]:
+    """The lease, its fence raised on the target, and the sessions that this ended.
+
+    A Registry that lost its last commits gives a fence that stands on the target already, perhaps with a live worker behind
+    it. Then the lease is taken once more, beyond that fence, which shuts the other out.
+    """
+    beyond = refused = 0
+    while True:
+        with held(registry, change_id, client, ttl, beyond=beyond, refused=refused) as lease:
+            try:
+                ended = target.raise_fence(change_id, lease.fence, ttl / 2)
+            except Fenced:
+                if beyond:
+                    raise
+                beyond, refused = target.marks(change_id).fence, lease.fence
+                continue
+            yield lease, ended
+            return
+
+
+@contextmanager
+def _told(change_id: str) -> Iterator[None]:
+    try:
+        yield
+    except (FenceLost, Fenced) as error:
+        raise LeaseLost(str(error), f"orch status {change_id}") from error
+    except ConnectionLost as error:
+        raise OrchError(f"the connection to the target was lost: {error}", f"orch advance {change_id}") from error
+    except TargetError as error:
+        if error.sqlstate == "42501":
+            raise Invalid(f"the target refused: {error} [42501]", "let orch doctor say what the login lacks") from error
+        raise OrchError(f"the target refused: {error} [{error.sqlstate}]", "orch doctor") from error
 
 
 def shape(plan: Plan) -> Shape:
@@ -75,7 +101,7 @@ def work(run: Run) -> None:
     """Finish the work in hand of the Change's state, then record that it is finished. Raises OrchError."""
     state = run.change.state
     if state in UNDONE_BY:
-        _take_back(run, UNDONE_BY[state])
+        take_back(run, UNDONE_BY[state])
     elif state is State.CONTRACTING:
         _contract(run)
     else:
@@ -111,13 +137,14 @@ def _contract(run: Run) -> None:
     try:
         _bring_about(run, "contract")
     except ddl.StepRefused as refused:
-        _take_back(run, ("contract",))
+        take_back(run, ("contract",))
         run.change = run.registry.record(run.change.id, Event.CONTRACT_ABSENT, {}, fence=run.lease.fence)
         run.tell("phase", f"{run.change.state.value}: contract was taken back")
         raise refused
 
 
-def _take_back(run: Run, phases: tuple[str, ...]) -> None:
+def take_back(run: Run, phases: tuple[str, ...]) -> None:
+    """Undo every Step of some phases that may have taken effect, the last one first. Raises OrchError."""
     rows = run.rows()
     for planned in reversed(run.plan.of(*phases)):
         if rows[planned.ordinal].status in (StepStatus.DONE, StepStatus.RUNNING):

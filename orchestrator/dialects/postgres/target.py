@@ -16,7 +16,7 @@ from psycopg.sql import Composed
 
 from orchestrator.core.catalog import Catalog, Dependent, Question, TableName
 from orchestrator.core.errors import Indeterminate, Invalid
-from orchestrator.core.ports import Cursor, Fenced, LockNotGranted, Mark, Observation, Sql, TargetError
+from orchestrator.core.ports import Cursor, Fenced, LockNotGranted, Mark, Marks, Observation, Sql, TargetError
 from orchestrator.core.step import Backfill, Step
 from orchestrator.dialects.postgres import backfill, bootstrap, connection, kinds, parser
 from orchestrator.dialects.postgres.errors import translated
@@ -32,6 +32,11 @@ SELECT pid, backend_start, application_name,
 """
 
 
+_STANDING = "SELECT fence FROM orch_target.fence WHERE change_id = %s"
+_MARKS = """
+SELECT step_id, max(fence) FROM orch_target.marker
+ WHERE pg_catalog.starts_with(step_id, %s) GROUP BY step_id HAVING pg_catalog.bool_and(done_at IS NOT NULL)
+"""
 _END = """
 SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = %s AND backend_start = %s
 """
@@ -75,7 +80,7 @@ class PostgresSession:
             self._alone(rendered.undo, mark)
         for message in () if rendered.concurrent else rendered.undo:
             self._transaction(message, mark)
-        self._transaction((fill("DELETE FROM orch_target.marker WHERE step_id = {s}", s=literal(mark.step_id)),), mark)
+        self.forget(mark)
 
     def repair(self, step: Step, mark: Mark) -> None:
         """Remove a partial effect, so that the Step can be applied again."""
@@ -83,6 +88,14 @@ class PostgresSession:
         if rendered.repair:
             self._prepare(step, rendered)
             self._alone(rendered.repair, mark)
+
+    def remember(self, mark: Mark) -> None:
+        """Leave the marker of a Step that was found done. Raises TargetError."""
+        self._transaction((_mark(mark),), mark)
+
+    def forget(self, mark: Mark) -> None:
+        """Remove the marker of a Step that was found absent. Raises TargetError."""
+        self._transaction((_unmark(mark),), mark)
 
     def observe(self, step: Step, step_id: str) -> Observation:
         """What the catalog shows of the Step."""
@@ -177,6 +190,10 @@ def _mark(mark: Mark) -> Composed:
     )
 
 
+def _unmark(mark: Mark) -> Composed:
+    return fill("DELETE FROM orch_target.marker WHERE step_id = {s}", s=literal(mark.step_id))
+
+
 class PostgresTarget:
     """One target database, by URL. Holds no connection of its own."""
 
@@ -210,6 +227,12 @@ class PostgresTarget:
     def sql(self, step: Step) -> Sql:
         """The Step in SQL, for people."""
         return kinds.shown(step)
+
+    def marks(self, change_id: str) -> Marks:
+        """What the Target itself remembers of a Change. Raises TargetError, Invalid without ``orch_target``."""
+        with self._link("orch:read") as link, _bootstrapped(), translated():
+            fence = link.execute(_STANDING, (change_id,)).fetchone()
+            return Marks(fence[0] if fence else 0, dict(link.execute(_MARKS, (f"{change_id}:",)).fetchall()))
 
     def raise_fence(self, change_id: str, fence: int, patience: float) -> list[str]:
         """Shut out older fences and end their sessions; returns what was ended, for the history.
@@ -264,20 +287,26 @@ def _locked(link: psycopg.Connection) -> None:
     raise Invalid("another orch init has held its lock for a minute", "wait for it, then orch init again")
 
 
+@contextmanager
+def _bootstrapped() -> Iterator[None]:
+    try:
+        yield
+    except TargetError as error:
+        if error.sqlstate in ("3F000", "42P01"):
+            raise Invalid("the target has no schema orch_target", "orch init") from None
+        raise
+
+
 def _bumped(link: psycopg.Connection, change_id: str, fence: int) -> bool:
     query = (
         "INSERT INTO orch_target.fence AS f (change_id, fence) VALUES (%s, %s)"
         " ON CONFLICT (change_id) DO UPDATE SET fence = excluded.fence WHERE f.fence < excluded.fence RETURNING f.fence"
     )
     try:
-        with translated():
+        with _bootstrapped(), translated():
             row = link.execute(query, (change_id, fence)).fetchone()
     except LockNotGranted:
         return False
-    except TargetError as error:
-        if error.sqlstate in ("3F000", "42P01"):
-            raise Invalid("the target has no schema orch_target", "orch init") from None
-        raise
     if row is None:
         raise Fenced(f"fence {fence} or a newer one stands on the target already")
     return True
