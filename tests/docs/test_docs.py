@@ -20,9 +20,21 @@ def generator() -> ModuleType:
 
 
 def test_generated_pages_are_up_to_date(generator: ModuleType) -> None:
-    for name, text in generator.pages().items():
-        stored = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
-        assert stored == text, f"docs/reference/{name} is out of date: run make docs"
+    _are_stored(generator.pages())
+
+
+def test_the_page_of_every_operation_shows_its_plan_of_today(generator: ModuleType, database: str) -> None:
+    pages = generator.operation_pages(database)
+    _are_stored(pages)
+    there = {f"operations/{path.name}" for path in (ROOT / "docs" / "operations").glob("*.md")}
+    assert there == {*pages, "operations/index.md"}, "run make docs"
+
+
+def _are_stored(pages: dict[str, str]) -> None:
+    for name, text in pages.items():
+        page = ROOT / "docs" / name
+        stored = page.read_text(encoding="utf-8") if page.is_file() else None
+        assert stored == text, f"docs/{name} is out of date: run make docs"
 
 
 def test_every_page_of_the_navigation_exists() -> None:
