@@ -43,7 +43,13 @@ def engine(url: str, *, application_name: str) -> Engine:
         return _connect(url, application_name)
 
     return create_engine(
-        "postgresql+psycopg://", creator=connect, pool_size=2, max_overflow=8, pool_pre_ping=True, pool_recycle=1800
+        "postgresql+psycopg://",
+        creator=connect,
+        pool_size=2,
+        max_overflow=8,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        use_native_hstore=False,  # looking for the type costs two round trips, and no column of ours has it
     )
 
 

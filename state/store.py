@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
+import psycopg
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -258,9 +259,15 @@ def _explained() -> Iterator[None]:
     except DBAPIError as error:
         if (refusal := _refusal(error)) is not None:
             raise refusal from error
-        if not error.connection_invalidated:
+        if not (error.connection_invalidated or _is_lost(error)):
             raise
         raise Unreachable("the connection to the registry was lost; run the same command again") from error
+
+
+def _is_lost(error: DBAPIError) -> bool:
+    """Whether the server went away, which SQLAlchemy does not notice while it is still setting a connection up."""
+    state = getattr(error.orig, "sqlstate", None)
+    return isinstance(error.orig, psycopg.OperationalError) and (state is None or state[:2] in ("08", "57"))
 
 
 def _refusal(error: DBAPIError) -> RegistryError | Refused | None:

@@ -6,6 +6,8 @@ import threading
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from orchestrator.config import Config, TargetConfig
 from orchestrator.core.errors import LeaseLost
@@ -103,3 +105,16 @@ def test_a_fence_given_twice_by_a_registry_that_lost_its_last_commits(database: 
     with pytest.raises(Fenced):
         target.raise_fence("change", 7, 1.0)
     target.raise_fence("change", 8, 1.0)
+
+
+def test_a_registry_connection_lost_while_the_library_still_looks_around(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLAlchemy asks the server a few things on the first connection, and takes no notice of why that failed."""
+
+    def initialise(_dialect: object, connection: Connection) -> None:
+        connection.connection.driver_connection.execute(_SUICIDE)  # type: ignore[union-attr]
+
+    monkeypatch.setattr(PGDialect_psycopg, "initialize", initialise)
+    with pytest.raises(Unreachable, match="was lost"):
+        Registry(database).ready()
