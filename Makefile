@@ -1,7 +1,7 @@
 # Needs Python 3.11 or later, pip and make; uv is used when it is there. Every path is relative,
 # so the checkout may lie under a path with spaces.
 .DELETE_ON_ERROR:
-.PHONY: demo test attack test-pg15 check bench docs screenshots lock clean
+.PHONY: demo test attack chaos test-pg15 check bench docs screenshots lock clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
     $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -10,6 +10,7 @@ PYTEST_ARGS ?=
 MATRIX := tests/conformance/test_matrix.py
 ATTACKS := tests/correctness/attacks tests/chaos tests/engine tests/service/test_refusals.py
 DEMO_ARGS ?=
+N ?= 500
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PY := .venv/bin/python
 READY := .venv/.ready
@@ -23,6 +24,10 @@ test: $(READY)
 # The long part: kills, frozen workers, lost connections, and every guarantee attacked at length.
 attack: $(READY)
 	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(ATTACKS) $(PYTEST_ARGS)
+
+# N disturbances of releases under load: workers killed and frozen, servers crashed and failed over.
+chaos: $(READY)
+	$(PY) -m tests.chaos $(N)
 
 # The tests again on PostgreSQL 15, the oldest version supported.
 test-pg15: $(READY)

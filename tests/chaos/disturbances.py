@@ -1,0 +1,191 @@
+"""What happens to a worker, its connections and its servers. Each disturbance is counted only once it has really happened."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import psycopg
+
+from tests.chaos.cases import CHANGE
+from tests.chaos.children import LEASE, Child, Order
+from tests.chaos.points import End
+from tests.chaos.scene import Scene
+
+EXPECTED = (0, 1, 2, 3, 4, 5)
+"""Exit codes with which a disturbed worker may end; each has words. 7 would ask for a person, who has done nothing here."""
+
+
+_NUMBERS = re.compile(r"\d+")
+
+
+@dataclass
+class Tally:
+    """What was done so far, over all rounds."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    visits: dict[str, int] = field(default_factory=dict)
+    codes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        """Disturbances."""
+        return sum(self.kinds.values())
+
+
+@dataclass
+class Chaos:
+    """Disturbs one scene. ``faults`` is what went wrong, ``outages`` when the applications had no server."""
+
+    scene: Scene
+    tally: Tally
+    chance: random.Random
+    faults: list[str] = field(default_factory=list)
+    outages: list[tuple[float, float]] = field(default_factory=list)
+
+    def once(self) -> None:
+        """One worker, and something that happens to it."""
+        kinds: dict[Callable[[], None], int] = {
+            self._killed_at_a_point: 32,
+            self._killed_at_any_instant: 14,
+            self._frozen_at_a_point: 14,
+            self._frozen_at_any_instant: 6,
+            self._competed_with: 8,
+            self._disconnected: 10,
+            self._crashed: 8,
+            self._failed_over: 8,
+        }
+        self.chance.choices(list(kinds), list(kinds.values()))[0]()
+
+    def calm(self) -> Child:
+        """A worker that nothing happens to."""
+        return self._end(self._child())
+
+    def _child(self, end: End | None = None, *, sweeps: bool | None = None) -> Child:
+        places = self.scene.places
+        sweeping = self.chance.random() < 0.3 if sweeps is None else sweeps
+        if sweeping:
+            with contextlib.suppress(Exception):
+                self.scene.service.request(CHANGE)
+        seed = str(self.chance.random())
+        order = Order(places.registry_url, places.target_url, CHANGE, sweeping, end, dict(self.tally.visits), seed)
+        return Child(order)
+
+    def _end(self, child: Child) -> Child:
+        """Wait for its end, and judge it."""
+        if not child.rest():
+            child.explain()
+            child.kill()
+            self.faults.append(f"a worker did not end: {child.words}")
+        elif child.code not in EXPECTED and child.code != -9:
+            self.faults.append(f"a worker ended with {child.code}: {child.words}")
+        self.tally.codes[f"{child.code} {_NUMBERS.sub('n', child.words)[:90]}"] += 1
+        return child
+
+    def _count(self, kind: str, point: str = "") -> None:
+        self.tally.kinds[kind] += 1
+        if point:
+            self.tally.visits[point] = self.tally.visits.get(point, 0) + 1
+
+    # -- the worker ----------------------------------------------------------------------------------------------
+
+    def _killed_at_a_point(self) -> None:
+        child = self._end(self._child("kill"))
+        if child.code == -9:
+            self._count("killed at a point", child.struck)
+
+    def _killed_at_any_instant(self) -> None:
+        child = self._child()
+        child.rest(self.chance.uniform(0.02, 0.6))
+        if child.kill():
+            self._count("killed at any instant")
+
+    def _frozen_at_a_point(self) -> None:
+        child = self._child("freeze")
+        child.rest(until_struck=True)
+        if child.struck and child.code is None:
+            self._count("frozen at a point", child.struck)
+            self._outlived(child)
+        self._end(child)
+
+    def _frozen_at_any_instant(self) -> None:
+        child = self._child()
+        child.rest(self.chance.uniform(0.02, 0.6))
+        if child.freeze():
+            self._count("frozen at any instant")
+            self._outlived(child)
+        self._end(child)
+
+    def _outlived(self, frozen: Child) -> None:
+        """Others take over while it is frozen; then it wakes up amid their work, or after it."""
+        time.sleep(LEASE + 0.1)
+        heir = self._child()
+        heir.rest(self.chance.uniform(0.0, 2.0))
+        frozen.revive()
+        self._end(heir)
+
+    def _competed_with(self) -> None:
+        """Several run at once, and one of them may die."""
+        children = [self._child(self.chance.choice((None, None, "kill"))) for _ in range(3)]
+        self._count("three at once")
+        for child in children:
+            self._end(child)
+            if child.struck:
+                self._count("killed at a point", child.struck)
+
+    # -- connections and servers ---------------------------------------------------------------------------------
+
+    def _disconnected(self) -> None:
+        """Sessions are ended while a worker runs: ours on either side, or everybody's."""
+        child = self._child()
+        for _ in range(self.chance.randint(1, 4)):
+            child.rest(self.chance.uniform(0.02, 0.3))
+            server = self.chance.choice(self.scene.places.pairs)
+            whose = self.chance.choice(("orch:%", "orch-%", "orch%", "%"))
+            with self._outage() if whose == "%" else contextlib.nullcontext(), contextlib.suppress(psycopg.Error):
+                ended = server.ask(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE %s"
+                    " AND backend_type = 'client backend' AND pid <> pg_backend_pid()",
+                    whose,
+                )
+                if ended[0][0]:
+                    self._count("sessions ended")
+        self._end(child)
+
+    def _crashed(self) -> None:
+        child = self._child()
+        child.rest(self.chance.uniform(0.02, 0.6))
+        server = self.chance.choice(self.scene.places.pairs)
+        with self._outage():
+            server.crash()
+        self._count("server crashed")
+        self._end(child)
+
+    def _failed_over(self) -> None:
+        """Work goes on after the standby is cut off, and is lost; no application commits then, or its loss would be ours."""
+        server = self.chance.choice(self.scene.places.pairs)
+        doomed: list[Child] = []
+        with self._outage(), self.scene.load.still():
+            server.fail_over(lambda: self._work_in_vain(doomed))
+        self._count("failed over")
+        server.rebuild()
+        for child in doomed:
+            self._end(child)
+
+    def _work_in_vain(self, doomed: list[Child]) -> None:
+        """One worker or two; the last may still be at work when its server dies."""
+        for _ in range(self.chance.randint(1, 2)):
+            doomed.append(self._child(sweeps=False))
+            if not doomed[-1].rest(self.chance.uniform(0.1, 1.5)):
+                break
+
+    @contextlib.contextmanager
+    def _outage(self) -> Iterator[None]:
+        began = time.time()
+        yield
+        self.outages.append((began, time.time() + 1.0))
