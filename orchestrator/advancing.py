@@ -13,6 +13,7 @@ from orchestrator.engine import runner
 from orchestrator.engine.lease import TTL
 from orchestrator.engine.reconcile import reconcile
 from orchestrator.engine.run import Run
+from state import known
 from state.machine import GATE_AHEAD, TERMINAL, WORKING
 from state.model import Event, GateName, State
 from state.store import Registry
@@ -87,7 +88,7 @@ def _open(run: Run, gate: GateName, break_glass: str | None) -> None:
     """Open a gate, or raise what is missing. Break-glass skips approvals, soak and window, never Checks."""
     gates.fresh(run.registry, run.change, gate, run.target, run.listen)
     with run.registry.reading() as connection:
-        status = statuses.gate(connection, run.change, gate)
+        status = statuses.gate(known.one(connection, run.change.id), gate)
     missing = status.missing
     if break_glass is not None and missing and not _unskippable(missing):
         data = {"reason": break_glass, "gate": gate.value, "skipped": [need.name for need in missing]}

@@ -21,7 +21,8 @@ from orchestrator.core.status import Status
 from orchestrator.core.view import Diagnosis, Identity, PlanView, StepView
 from orchestrator.engine.lease import TTL
 from orchestrator.refusals import explained
-from state import queries
+from state import known, queries
+from state.known import Known
 from state.machine import GATE_AHEAD, TERMINAL, WORKING, Command, decide
 from state.model import ChangeRow, Event, EventRow, Evidence, GateName, State
 from state.store import Registry
@@ -142,12 +143,12 @@ class Service:
     def status(self, change_id: str) -> Status:
         """Where a Change stands, why, and what is missing."""
         with explained(), self._registry.reading() as connection:
-            return statuses.status(connection, queries.change(connection, change_id), full=True)
+            return statuses.status(known.one(connection, change_id), full=True)
 
     def statuses(self) -> list[Status]:
         """All Changes, without their steps' definitions."""
         with explained(), self._registry.reading() as connection:
-            return [statuses.status(connection, row, full=False) for row in queries.changes(connection)]
+            return [statuses.status(each, full=False) for each in known.everything(connection)]
 
     def gate_steps(self, change_id: str) -> tuple[StepView, ...]:
         """What the gate ahead will run: exact SQL, locks and undo."""
@@ -206,9 +207,9 @@ class Service:
         """
 
         with explained(), self._registry.reading() as connection:
-            rows = [row for row in queries.changes(connection) if row.state not in TERMINAL and row.hold is None]
-            found = [statuses.status(connection, row, full=False) for row in rows]
-            return [each.change for each in found if self._may_run(each) or _lacks_evidence(connection, each)]
+            found = [each for each in known.everything(connection) if each.change.state not in TERMINAL]
+        free = [(each, statuses.status(each, full=False)) for each in found if each.change.hold is None]
+        return [status.change for each, status in free if self._may_run(status) or _lacks_evidence(each, status)]
 
     def _may_run(self, status: Status) -> bool:
         if status.lease is not None:
@@ -390,12 +391,12 @@ def _verified(connection: Connection, anchor: Anchor | None) -> list[Problem]:
     )
 
 
-def _lacks_evidence(connection: Connection, status: Status) -> bool:
+def _lacks_evidence(known: Known, status: Status) -> bool:
     """Whether people wait for evidence that only a worker can take: they asked to advance, and none was taken since."""
     if status.lease is not None or status.gate is None or status.requested is not status.gate.phase:
         return False
     stale = any(need.name == "evidence" for need in status.gate.missing)
-    return stale and queries.evidence_wanted(connection, status.change)
+    return stale and known.asked
 
 
 def _arrived(row: ChangeRow, through: State | None) -> bool:

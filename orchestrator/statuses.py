@@ -15,8 +15,8 @@ from sqlalchemy import Connection, text
 from orchestrator.core.gate import GateFacts, GatePolicy, GateStatus, judge
 from orchestrator.core.status import LeaseView, Status
 from orchestrator.core.view import Identity
-from state import queries
 from state.digest import NO_FINDINGS
+from state.known import Known
 from state.machine import GATE_AHEAD, Shape
 from state.model import ChangeRow, Evidence, GateName, Phase
 from state.queries import Standing
@@ -38,13 +38,10 @@ def policy(row: ChangeRow, gate: GateName) -> GatePolicy:
     return GatePolicy(**stored) if stored else GatePolicy()
 
 
-def status(connection: Connection, row: ChangeRow, *, full: bool) -> Status:
-    """The Status of one Change, in one snapshot."""
-    lease = queries.lease(connection, row.id)
-    name = GATE_AHEAD.get(row.state)
-    judged = gate(connection, row, name) if name is not None and name.value in _phases(row) else None
-    steps = tuple(queries.steps(connection, row.id))
-    evidence = queries.latest_evidence(connection, row.id, name) if name is not None else None
+def status(known: Known, *, full: bool) -> Status:
+    """The Status of one Change; approvals only if it is wanted in full."""
+    row, lease, name = known.change, known.lease, GATE_AHEAD.get(known.change.state)
+    held = LeaseView(lease.lease.owner or "", lease.lease.fence, lease.seconds_left, lease.seconds_held)
     return Status(
         change=row.id,
         title=row.title,
@@ -55,14 +52,14 @@ def status(connection: Connection, row: ChangeRow, *, full: bool) -> Status:
         plan_sha256=row.plan_sha256,
         updated_at=row.updated_at,
         hold=row.hold,
-        lease=LeaseView(lease.lease.owner or "", lease.lease.fence, lease.seconds_left) if lease.held else None,
+        lease=held if lease.held else None,
         requested=row.requested,
-        gate=judged,
-        evidence=evidence,
-        rejected_rows=_rejected(evidence),
-        approvals=tuple(a.approval for a in queries.approvals(connection, row.id)) if full else (),
-        steps=steps,
-        backfills=tuple(queries.backfills(connection, row.id)),
+        gate=gate(known, name) if name is not None and name.value in _phases(row) else None,
+        evidence=known.evidence,
+        rejected_rows=_rejected(known.evidence),
+        approvals=tuple(a.approval for a in known.approvals) if full else (),
+        steps=known.steps,
+        backfills=known.backfills,
     )
 
 
@@ -73,10 +70,10 @@ def _rejected(evidence: Evidence | None) -> int:
     return sum(found.mismatches for found in evidence.findings if found.name.startswith("no_rejected_rows"))
 
 
-def gate(connection: Connection, row: ChangeRow, name: GateName) -> GateStatus:
-    """The Gate as it stands now, by the Registry's clock."""
-    said = queries.approvals(connection, row.id, name)
-    evidence = queries.latest_evidence(connection, row.id, name)
+def gate(known: Known, name: GateName) -> GateStatus:
+    """The Gate ahead as it stands now, by the Registry's clock."""
+    row, evidence = known.change, known.evidence
+    said = [a for a in known.approvals if a.approval.gate is name]
     rejections = [
         a.approval for a in said if a.approval.decision == "reject" and a.approval.plan_sha256 == row.plan_sha256
     ]
@@ -91,18 +88,18 @@ def gate(connection: Connection, row: ChangeRow, name: GateName) -> GateStatus:
         rejection=rejections[-1] if rejections else None,
         void=sum(1 for a in said if a.standing in (Standing.PLAN, Standing.EVIDENCE)),
         requester=row.requester,
-        since=_since(connection, row, name),
+        since=_since(known, name),
         hold=row.hold,
-        now=connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
+        now=known.now,
     )
     return judge(facts)
 
 
-def _since(connection: Connection, row: ChangeRow, name: GateName) -> datetime | None:
+def _since(known: Known, name: GateName) -> datetime | None:
     """When soak began: contract from the switch, purge from contract, the others from the last move."""
     if name is GateName.CONTRACT:
-        return row.switched_at
-    return row.contracted_at if name is GateName.PURGE else queries.rests_since(connection, row.id)
+        return known.change.switched_at
+    return known.change.contracted_at if name is GateName.PURGE else known.rests_since
 
 
 _IDENTITY = """

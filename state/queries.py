@@ -7,16 +7,16 @@ database's.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Double, Text, cast, func, select, text
+from sqlalchemy import Connection, Double, Text, cast, func, select, text
 
 from state import rows, tables
 from state.errors import UnknownChange
-from state.machine import MOVES
 from state.model import (
     Approval,
     BackfillRow,
@@ -63,11 +63,12 @@ class StandingApproval:
 
 @dataclass(frozen=True, slots=True)
 class LeaseView:
-    """A Lease by the database's clock. ``seconds_left`` is 0 when nobody holds it."""
+    """A Lease by the database's clock. ``seconds_left`` is 0 when nobody holds it, ``seconds_held`` how long it was held."""
 
     lease: LeaseRow
     held: bool
     seconds_left: float
+    seconds_held: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +127,24 @@ def all_steps(connection: Connection) -> list[StepRow]:
 
 def lease(connection: Connection, change_id: str) -> LeaseView:
     """The Lease of a Change. Raises UnknownChange."""
-    left = func.extract("epoch", tables.lease.c.expires_at - func.clock_timestamp())
-    query = select(tables.lease, cast(left, Double).label("left")).where(tables.lease.c.change_id == change_id)
-    found = connection.execute(query).one_or_none()
-    if found is None:
+    found = leases(connection, [change_id])
+    if not found:
         raise UnknownChange(change_id)
-    seconds = max(0.0, found.left or 0.0)
-    return LeaseView(rows.lease_row(found), seconds > 0, seconds)
+    return found[0]
+
+
+def leases(connection: Connection, change_ids: Collection[str]) -> list[LeaseView]:
+    """The Leases of some Changes, in no order."""
+    column = tables.lease.c
+    left = cast(func.extract("epoch", column.expires_at - func.clock_timestamp()), Double)
+    held = cast(func.extract("epoch", func.clock_timestamp() - column.acquired_at), Double)
+    query = select(tables.lease, left.label("left"), held.label("held")).where(column.change_id == func.any(change_ids))
+    return [_lease_view(row) for row in connection.execute(query)]
+
+
+def _lease_view(row: rows.AnyRow) -> LeaseView:
+    left = max(0.0, row.left or 0.0)
+    return LeaseView(rows.lease_row(row), left > 0, left, max(0.0, row.held or 0.0))
 
 
 def approvals(connection: Connection, change_id: str, gate: GateName | str | None = None) -> list[StandingApproval]:
@@ -141,10 +153,13 @@ def approvals(connection: Connection, change_id: str, gate: GateName | str | Non
     query = select(tables.approval_standing).where(column.change_id == change_id).order_by(column.id)
     if gate is not None:
         query = query.where(column.gate == str(gate))
-    found = [
-        StandingApproval(rows.approval_row(row), Standing(row.standing)) for row in connection.execute(query).all()
-    ]
+    found = [standing_approval(row) for row in connection.execute(query)]
     return found or _none_of(connection, change_id)
+
+
+def standing_approval(row: rows.AnyRow) -> StandingApproval:
+    """One row of the view over approvals."""
+    return StandingApproval(rows.approval_row(row), Standing(row.standing))
 
 
 def all_approvals(connection: Connection) -> list[Approval]:
@@ -165,15 +180,6 @@ def may_record_evidence(connection: Connection) -> bool:
     """Whether our role may keep what Checks see; a login that only decides leaves that to a worker."""
     right = func.has_table_privilege("orch.evidence", "INSERT")
     return bool(connection.execute(select(right)).scalar_one())
-
-
-def evidence_wanted(connection: Connection, change_id: str) -> bool:
-    """Whether ``advance`` was asked for after evidence was taken last."""
-    column = tables.event.c
-    kinds = (Event.REQUESTED.value, Event.EVIDENCE.value)
-    query = select(column.kind).where(column.change_id == change_id, column.kind.in_(kinds))
-    last = connection.execute(query.order_by(column.seq.desc()).limit(1)).scalar_one_or_none()
-    return bool(last == Event.REQUESTED.value)
 
 
 def latest_evidence(connection: Connection, change_id: str, gate: GateName | str) -> Evidence | None:
@@ -224,15 +230,6 @@ def is_behind(connection: Connection, change_id: str) -> bool:
     query = select(column.kind).where(*told).order_by(column.seq.desc()).limit(1)
     last = connection.execute(query).scalar_one_or_none()
     return bool(last == Event.LEASE_ACQUIRED.value)
-
-
-def rests_since(connection: Connection, change_id: str) -> datetime | None:
-    """When the Change came to where it is; what people said and Checks saw since then does not count."""
-    column = tables.event.c
-    query = select(func.max(cast(column.at, DateTime(timezone=True))))
-    moved = (column.change_id == change_id, column.kind.in_([event.value for event in MOVES]))
-    found: datetime | None = connection.execute(query.where(*moved)).scalar_one()
-    return found
 
 
 def head(connection: Connection) -> Head:

@@ -56,11 +56,14 @@ class Registry:
 
     def __init__(self, url: str, *, application_name: str = "orch") -> None:
         self._engine = engine(url, application_name=application_name)
-        self._closer = weakref.finalize(self, self._engine.dispose)
+        self._renewing = engine(url, application_name=application_name)
+        for each in (self._engine, self._renewing):
+            weakref.finalize(self, each.dispose)
 
     def close(self) -> None:
         """Close idle connections. The Registry can be used again afterwards."""
         self._engine.dispose()
+        self._renewing.dispose()
 
     def __enter__(self) -> Self:
         return self
@@ -121,8 +124,11 @@ class Registry:
             return lease.acquire(connection, change_id, owner, ttl_seconds, beyond, refused)
 
     def renew(self, change_id: str, fence: int, ttl_seconds: float) -> bool:
-        """Hold the Lease for longer. False means that it is ours no more: stop."""
-        with self._writing() as connection:
+        """Hold the Lease for longer. False means that it is ours no more: stop.
+
+        On connections of its own: it may not wait behind whatever else this process asks of the Registry.
+        """
+        with _explained(), self._renewing.begin() as connection:
             return lease.renew(connection, change_id, fence, ttl_seconds)
 
     def release(self, change_id: str, fence: int) -> None:

@@ -75,8 +75,9 @@ def _head(status: Status) -> list[str]:
         held = f"{status.hold.reason} ({status.hold.actor}, {status.hold.at:%Y-%m-%d %H:%M}Z)"
         lines += wrapped(held, 11, "hold")
     if status.lease:
-        left = words(max(0.0, status.lease.seconds_left))
-        lines += wrapped(f"{status.lease.owner}, fence {status.lease.fence}, {left}", 11, "lease")
+        lease, left = status.lease, words(max(0.0, status.lease.seconds_left))
+        held = f"{lease.owner}, fence {lease.fence}, since {words(lease.seconds_held)}, {left} more unless renewed"
+        lines += wrapped(held, 11, "lease")
     if status.rejected_rows:
         lines.append(f"rejected   {status.rejected_rows} rows wait for a person")
     return lines

@@ -41,11 +41,12 @@ class Attention(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LeaseView:
-    """Who runs the Change now and for how long still, by the Registry's clock."""
+    """Who runs the Change now, for how long still and since how long, by the Registry's clock."""
 
     owner: str
     fence: int
     seconds_left: float
+    seconds_held: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ def _lease(lease: LeaseView | None) -> dict[str, Any] | None:
         "owner": lease.owner,
         "fence": lease.fence,
         "seconds_left": round(lease.seconds_left, 1),
+        "seconds_held": round(lease.seconds_held, 1),
     }
 
 

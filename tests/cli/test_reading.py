@@ -42,7 +42,7 @@ def test_status_of_one_change_shows_everything_at_80_columns(service: FakeServic
         "■ PAUSED   switched, target shop, version 12",
         "held by bob: lunch",
         f"evidence   {'e' * 64}",
-        "worker@host, fence 7, 12s",
+        "worker@host, fence 7, since 0s, 12s more unless renewed",
         "gate contract: closed",
         "✔ pass    shapes_agree",
         "? unknown approvals",

@@ -126,7 +126,7 @@ def test_the_shape_of_the_json() -> None:
         }
     ]
     assert (full["state"], full["version"], full["evidence_sha256"]) == ("backfilling", 4, "e")
-    assert full["lease"] == {"owner": "cli@host:1", "fence": 3, "seconds_left": 30.0}
+    assert full["lease"] == {"owner": "cli@host:1", "fence": 3, "seconds_left": 30.0, "seconds_held": 0.0}
     assert full["hold"] == {"reason": "r", "actor": "ann", "at": NOW.isoformat()}
 
 

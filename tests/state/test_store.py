@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,6 +91,14 @@ def test_a_live_lease_is_busy_and_an_expired_one_is_taken(submitted: Registry, c
     assert (view.held, view.lease.owner, view.lease.fence) == (True, "you", 2)
     assert submitted.renew(ID, 1, 60) is False
     assert submitted.renew(ID, 2, 60) is True
+
+
+def test_a_lease_is_renewed_while_every_other_connection_is_taken(submitted: Registry) -> None:
+    fence = submitted.acquire(ID, "me", 60)
+    with ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(submitted.reading())
+        assert submitted.renew(ID, fence, 60)
 
 
 def test_only_the_holder_releases(submitted: Registry) -> None:

@@ -1,0 +1,130 @@
+"""What the Registry holds of one Change or of all, gathered in as many questions for all as for one.
+
+Why it exists: a Status rests on six tables. Asked Change by Change, a list of hundreds takes hundreds of times as long, and
+it is drawn once a second by everybody who watches.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, DateTime, Select, Table, cast, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from state import queries, rows, tables
+from state.errors import UnknownChange
+from state.machine import GATE_AHEAD, MOVES
+from state.model import BackfillRow, ChangeRow, Event, Evidence, StepRow
+from state.queries import LeaseView, StandingApproval
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One Change with everything about it. ``evidence`` is the latest at the gate ahead, under the Plan of today.
+
+    ``rests_since`` is when it came to where it is, ``now`` the Registry's clock; ``asked`` whether ``advance`` was asked for
+    after evidence was taken last.
+    """
+
+    change: ChangeRow
+    lease: LeaseView
+    steps: tuple[StepRow, ...]
+    backfills: tuple[BackfillRow, ...]
+    approvals: tuple[StandingApproval, ...]
+    evidence: Evidence | None
+    rests_since: datetime | None
+    asked: bool
+    now: datetime
+
+
+def one(connection: Connection, change_id: str) -> Known:
+    """One Change. Raises UnknownChange."""
+    found = _known(connection, [queries.change(connection, change_id)])
+    if not found:
+        raise UnknownChange(change_id)
+    return found[0]
+
+
+def everything(connection: Connection) -> list[Known]:
+    """All Changes, the oldest first."""
+    return _known(connection, queries.changes(connection))
+
+
+def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
+    ids = [change.id for change in changes]
+    resting = [change.id for change in changes if change.state in GATE_AHEAD]
+    leases = {view.lease.change_id: view for view in queries.leases(connection, ids)}
+    steps = _grouped(rows.step_row(row) for row in _of(connection, tables.step, ids, "ordinal"))
+    backfills = _grouped(rows.backfill_row(row) for row in _of(connection, tables.backfill, ids, "ordinal"))
+    said = _of(connection, tables.approval_standing, resting if len(ids) > 1 else ids, "id")
+    approvals: dict[str, list[StandingApproval]] = defaultdict(list)
+    for row in said:
+        approvals[row.change_id].append(queries.standing_approval(row))
+    evidence = _evidence(connection, resting)
+    since = _rests_since(connection, resting)
+    asked = _asked(connection, resting)
+    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return [
+        Known(
+            change=change,
+            lease=leases[change.id],
+            steps=tuple(steps[change.id]),
+            backfills=tuple(backfills[change.id]),
+            approvals=tuple(approvals[change.id]),
+            evidence=evidence.get((change.id, str(GATE_AHEAD.get(change.state)), change.plan_sha256)),
+            rests_since=since.get(change.id),
+            asked=change.id in asked,
+            now=now,
+        )
+        for change in changes
+    ]
+
+
+def _of(connection: Connection, table: Table, ids: Collection[str], order: str) -> Sequence[Any]:
+    column = table.c
+    query = select(table).where(column.change_id == func.any(ids)).order_by(column.change_id, column[order])
+    return connection.execute(query).all()
+
+
+def _grouped(found: Iterable[Any]) -> dict[str, list[Any]]:
+    by_change: dict[str, list[Any]] = defaultdict(list)
+    for row in found:
+        by_change[row.change_id].append(row)
+    return by_change
+
+
+def _evidence(connection: Connection, ids: Collection[str]) -> dict[tuple[str, str, str], Evidence]:
+    """The latest of each Change, gate and Plan."""
+    column = tables.evidence.c
+    key = (column.change_id, column.gate, column.plan_sha256)
+    query = select(tables.evidence).where(column.change_id == func.any(ids))
+    query = query.ext(distinct_on(*key)).order_by(*key, column.id.desc())
+    found = [rows.evidence_row(row) for row in connection.execute(query)]
+    return {(each.change_id, each.gate.value, each.plan_sha256): each for each in found}
+
+
+def _rests_since(connection: Connection, ids: Collection[str]) -> dict[str, datetime]:
+    column = tables.event.c
+    query = select(column.change_id, func.max(cast(column.at, DateTime(timezone=True))))
+    return _pairs(connection, query.where(*_told(ids, (event.value for event in MOVES))).group_by(column.change_id))
+
+
+def _asked(connection: Connection, ids: Collection[str]) -> set[str]:
+    column = tables.event.c
+    query = select(column.change_id, column.kind).ext(distinct_on(column.change_id))
+    query = query.where(*_told(ids, (Event.REQUESTED.value, Event.EVIDENCE.value)))
+    last = _pairs(connection, query.order_by(column.change_id, column.seq.desc()))
+    return {change_id for change_id, kind in last.items() if kind == Event.REQUESTED.value}
+
+
+def _told(ids: Collection[str], kinds: Iterable[str]) -> tuple[Any, Any]:
+    column = tables.event.c
+    return column.change_id == func.any(ids), column.kind.in_(list(kinds))
+
+
+def _pairs(connection: Connection, query: Select[Any]) -> dict[str, Any]:
+    return {row[0]: row[1] for row in connection.execute(query)}
