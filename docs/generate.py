@@ -11,9 +11,10 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import psycopg
+from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.compat import StringIO
 
@@ -137,6 +138,10 @@ def _step(step: StepView) -> Iterator[str]:
 
 def _type(annotation: Any) -> str:
     text = getattr(annotation, "__name__", None) or str(annotation)
+    if get_origin(annotation) is dict:
+        return "mapping by name"
+    if any(isinstance(held, type) and issubclass(held, BaseModel) for held in get_args(annotation)):
+        return "list of mappings"
     if "list" in str(annotation):
         return "list of names"
     return {"str": "text", "bool": "true or false"}.get(text, "text")

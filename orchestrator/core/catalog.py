@@ -113,6 +113,14 @@ class Dependent:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """Who may use a table: its owner, and (privilege, grantee, grantable) of everybody else, grantee empty for PUBLIC."""
+
+    owner: str = ""
+    grants: tuple[tuple[str, str, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One table with all that hangs on it. ``kind`` is pg_class.relkind; ``rows`` and ``bytes`` are estimates."""
 
@@ -129,6 +137,7 @@ class Table:
     row_security: bool = False
     rows: int = 0
     bytes: int = 0
+    access: Access = Access()
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises PlanRefused, naming the nearest columns."""
@@ -175,7 +184,8 @@ class ExpressionFacts:
 class Question:
     """An expression the planner wants facts about, over the columns of ``table`` plus ``extra`` (name, type).
 
-    ``sql`` None stands for the bare column ``column``; ``returns`` is the type it must be castable to.
+    ``sql`` None stands for the bare column ``column``; ``returns`` is the type it must be castable to. Of a table
+    that is yet to be made, the row is ``extra`` alone.
     """
 
     table: str
@@ -187,7 +197,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The snapshot. ``tables`` is keyed by the name as the change file spells it, ``domains`` by the type's full name."""
+    """The snapshot. ``tables`` is keyed by the name as the change file spells it, ``domains`` by the type's full name.
+
+    ``absent`` says of tables that do not exist where they would be.
+    """
 
     server_version: int
     tables: tuple[tuple[str, Table], ...]
@@ -195,6 +208,7 @@ class Catalog:
     types: tuple[tuple[str, str | None], ...] = ()
     domains: tuple[tuple[str, Domain], ...] = ()
     subscribes: bool = False
+    absent: tuple[tuple[str, TableName], ...] = ()
 
     def table(self, spelled: str) -> Table:
         """The table a change file means. Raises PlanRefused when it is missing."""
@@ -205,6 +219,15 @@ class Catalog:
             f"table {spelled!r} does not exist on the target, or is not visible to this login",
             "check the name (schema.table, spelled exactly; quote a dot as '\"a.b\"') and the search_path",
         )
+
+    def new_table(self, spelled: str) -> TableName:
+        """Where a table that is yet to be made goes. Raises PlanRefused when it exists, or has no schema to be in."""
+        if any(name == spelled for name, _ in self.tables):
+            raise PlanRefused(f"there is a relation {self.table(spelled).name} already", "choose another name")
+        found = dict(self.absent).get(spelled)
+        if found is None:
+            raise PlanRefused(f"there is no schema in which {spelled!r} could be created", "create the schema first")
+        return found
 
     def fact(self, question: Question) -> ExpressionFacts:
         """What was asked of the server before planning."""

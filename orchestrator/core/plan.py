@@ -121,7 +121,10 @@ class Operation(Protocol):
         """Expressions about which the server is asked before planning."""
 
     def touches(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
-        """(table, column) pairs this operation changes; two operations of one change may not share one."""
+        """(table, column) pairs this operation changes; two operations of one change may not share one.
+
+        The column ``*`` stands for the table itself: no other operation may then touch any part of it.
+        """
 
     def reads(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
         """(table, column) pairs that its Steps name; no other operation of the change may take these away."""
@@ -191,8 +194,10 @@ def _without_conflicts(operations: Iterable[Operation], catalog: Catalog) -> tup
     result = tuple(operations)
     for place, operation in enumerate(result, 1):
         for table, column in sorted(operation.touches(catalog)):
-            if (table, column) in taken:
-                raise PlanRefused(f"operations {taken[table, column]} and {place} both change {table}.{column}", _APART)
+            for (other, part), before in taken.items():
+                if before != place and other == table and (part == column or "*" in (part, column)):
+                    what = table if "*" in (part, column) else f"{table}.{column}"
+                    raise PlanRefused(f"operations {before} and {place} both change {what}", _APART)
             taken[table, column] = place
     return result
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.core.catalog import TableName
+from orchestrator.core.catalog import Access, TableName
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,63 @@ class AddColumn:
     statistics: int | None = None
     grants: tuple[tuple[str, str, bool], ...] = ()
     kind: Literal["add_column"] = "add_column"
+
+
+@dataclass(frozen=True, slots=True)
+class NewColumn:
+    """One column of a table that is made; ``generated`` is the expression of a stored one."""
+
+    name: str
+    type: str
+    not_null: bool = False
+    default: str | None = None
+    identity: bool = False
+    generated: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A primary key or a unique constraint of a table that is made."""
+
+    name: str
+    columns: tuple[str, ...]
+    primary: bool = False
+    kind: Literal["key"] = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class NewCheck:
+    """A CHECK of a table that is made."""
+
+    name: str
+    expression: str
+    kind: Literal["check"] = "check"
+
+
+@dataclass(frozen=True, slots=True)
+class NewReference:
+    """A foreign key of a table that is made; actions are spelled as in SQL."""
+
+    name: str
+    columns: tuple[str, ...]
+    references: TableName
+    to: tuple[str, ...]
+    on_delete: str = "no action"
+    on_update: str = "no action"
+    kind: Literal["reference"] = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTable:
+    """CREATE TABLE with its constraints and comments. ``access`` is what it takes over from another table, if from one."""
+
+    table: TableName
+    columns: tuple[NewColumn, ...]
+    constraints: tuple[NewKey | NewCheck | NewReference, ...] = ()
+    comment: str | None = None
+    access: Access | None = None
+    kind: Literal["create_table"] = "create_table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,5 +337,6 @@ Step = (
     | SwitchReads
     | ParkColumn
     | PurgeColumn
+    | CreateTable
 )
 """Every primitive effect. A dialect that renders and observes these can run every Operation."""

@@ -10,7 +10,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
 
 from orchestrator.operations._model import Name
 from orchestrator.plugins import discover
@@ -162,6 +164,11 @@ class _Renamer:
     def _value(self, field: Any, key: str, value: Any) -> Any:
         if isinstance(value, list):
             return [self._value(field, key, each) for each in value]
+        if isinstance(value, dict):
+            inner = _model_in(field.annotation)
+            if inner is not None and value.keys() <= inner.model_fields.keys():
+                return self._body(inner, value)
+            return {str(self.name(name)): self._value(field, key, each) for name, each in value.items()}
         if not isinstance(value, str):
             return value
         if key in ("table", "references"):
@@ -174,9 +181,18 @@ class _Renamer:
 _NAME = get_args(Name)[1]
 
 
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model of which a field holds one, a list, or a mapping by name."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
+
+
 def _is_name(metadata: Iterable[Any], annotation: Any) -> bool:
     """Whether a field holds identifiers (``Name``, also in a list or an option), not SQL."""
-    inner = (_is_name(getattr(each, "__metadata__", ()), each) for each in get_args(annotation))
+    held = get_args(annotation)
+    values = held[1:] if get_origin(annotation) is dict else held
+    inner = (_is_name(getattr(each, "__metadata__", ()), each) for each in values)
     return _NAME in metadata or any(inner)
 
 

@@ -54,6 +54,9 @@ def facts(connection: psycopg.Connection, question: Question, asked: Table) -> E
         parsed = parser.expression(text)
     except parser.NotAnExpression as error:
         return ExpressionFacts(error=str(error))
+    spelled = [type_ for _, type_ in question.extra] + [question.returns or "text"]
+    if wrong := [type_ for type_ in spelled if not type_.startswith("%") and not parser.is_type(type_)]:
+        return ExpressionFacts(error=f"{wrong[0]!r} is no type")
     if parsed.reads_tables:
         return ExpressionFacts(error="it reads other rows, which change without this row's knowing")
     with connection.transaction(force_rollback=True):
@@ -76,13 +79,13 @@ def text_of(column: str) -> str:
 
 
 def _type_of(connection: psycopg.Connection, question: Question, text: str, asked: Table) -> str:
-    cast = _cast(question, text, asked)
-    extra = [fill(", NULL::{t} AS {n}", t=raw(type_), n=name(column)) for column, type_ in question.extra]
+    extra = [fill("NULL::{t} AS {n}", t=raw(type_), n=name(column)) for column, type_ in question.extra]
+    there = bool(asked.kind)
     query = fill(
-        "SELECT {value} AS value FROM (SELECT source.*{extra} FROM {t} AS source WHERE false) AS row_of_table LIMIT 0",
-        value=cast,
-        extra=joined("", extra),
-        t=table(asked.name),
+        "SELECT {value} AS value FROM (SELECT {columns}{source}) AS row_of_table LIMIT 0",
+        value=_cast(question, text, asked),
+        columns=joined(", ", [raw("source.*"), *extra] if there else extra),
+        source=fill(" FROM {t} AS source WHERE false", t=table(asked.name)) if there else fill(""),
     )
     cursor = connection.execute(query)
     column = cursor.description[0] if cursor.description else None

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from orchestrator.core.catalog import (
+    Access,
     Catalog,
     Column,
     Constraint,
@@ -32,7 +33,11 @@ _TABLE = """
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, greatest(c.reltuples, 0)::bigint,
        pg_catalog.pg_total_relation_size(c.oid), c.relrowsecurity, c.relispartition,
        EXISTS (SELECT FROM pg_catalog.pg_inherits i
-                WHERE (i.inhparent = c.oid OR i.inhrelid = c.oid) AND NOT c.relispartition AND c.relkind <> 'p')
+                WHERE (i.inhparent = c.oid OR i.inhrelid = c.oid) AND NOT c.relispartition AND c.relkind <> 'p'),
+       pg_catalog.pg_get_userbyid(c.relowner),
+       ARRAY(SELECT ARRAY[g.privilege_type, CASE g.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
+                          g.is_grantable::text]
+               FROM pg_catalog.aclexplode(c.relacl) g WHERE g.grantee <> c.relowner)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.oid = %s
 """
@@ -153,10 +158,12 @@ def snapshot(
     """Read everything a Plan needs. Missing tables are left out; the planner says which."""
     found = {spelled: oid for spelled in dict.fromkeys(tables) if (oid := resolve(connection, spelled)) is not None}
     known = {spelled: _table(connection, oid) for spelled, oid in found.items()}
+    absent = tuple(_absent(connection, [spelled for spelled in tables if spelled not in known]))
+    planned = {spelled: Table(name, "", ()) for spelled, name in absent}
     asked = [
-        (question, _fact(connection, question, known))
+        (question, _fact(connection, question, planned | known))
         for question in dict.fromkeys(questions)
-        if question.table in known
+        if question.table in planned | known
     ]
     named = tuple((spelled, type_name(connection, spelled)) for spelled in dict.fromkeys(types))
     subscriptions = connection.execute("SELECT count(*) FROM pg_catalog.pg_stat_subscription").fetchone()
@@ -167,7 +174,29 @@ def snapshot(
         types=named,
         domains=domains(connection, [*_types(known.values()), *(full for _, full in named if full is not None)]),
         subscribes=bool(subscriptions and subscriptions[0]),
+        absent=absent,
     )
+
+
+_PLACE = """
+SELECT coalesce(n.nspname, pg_catalog.current_schema()), i.parts[pg_catalog.cardinality(i.parts)]
+  FROM (SELECT pg_catalog.parse_ident(%s) AS parts) i
+  LEFT JOIN pg_catalog.pg_namespace n ON pg_catalog.cardinality(i.parts) = 2 AND n.nspname = i.parts[1]
+ WHERE pg_catalog.cardinality(i.parts) = 1 OR n.oid IS NOT NULL
+"""
+
+
+def _absent(connection: psycopg.Connection, tables: Iterable[str]) -> Iterator[tuple[str, TableName]]:
+    """Where tables that do not exist would be, under the login's own search_path."""
+    for spelled in dict.fromkeys(tables):
+        with connection.transaction(force_rollback=True):
+            connection.execute("SET LOCAL search_path TO DEFAULT")
+            try:
+                row = connection.execute(_PLACE, (quoted(spelled),)).fetchone()
+            except psycopg.errors.InvalidParameterValue:
+                row = None
+        if row is not None and row[0] is not None:
+            yield spelled, TableName(*row)
 
 
 def _types(tables: Iterable[Table]) -> Iterator[str]:
@@ -196,6 +225,7 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
         row_security=head[6],
         partition=head[7],
         inherits=head[8],
+        access=Access(head[9], tuple(_grants(head[10]))),
         columns=columns,
         indexes=tuple(Index(r[0], r[1], tuple(r[2]), *r[3:]) for r in rows(_INDEXES)),
         constraints=tuple(_constraint(connection, row, columns) for row in rows(_CONSTRAINTS)),
@@ -231,8 +261,12 @@ def _column(connection: psycopg.Connection, row: tuple[Any, ...]) -> Column:
         comment=row[7],
         statistics=row[8],
         sequence=row[9],
-        grants=tuple((privilege, grantee, grantable == "true") for privilege, grantee, grantable in row[10]),
+        grants=tuple(_grants(row[10])),
     )
+
+
+def _grants(found: list[list[str]]) -> Iterator[tuple[str, str, bool]]:
+    return ((privilege, grantee, grantable == "true") for privilege, grantee, grantable in found)
 
 
 def _volatile(connection: psycopg.Connection, default: str) -> bool:
