@@ -12,14 +12,14 @@ from orchestrator.core.ports import ConnectionLost
 from orchestrator.dialects.postgres.target import PostgresSession
 from state.model import State
 from tests.chaos.cases import CASES, SCHEMA, Case
-from tests.support.release import Release, released
+from tests.support.release import Release, at
 
 
 @pytest.fixture
-def release(database: str) -> Iterator[Release]:
-    with psycopg.connect(database, autocommit=True) as link:
+def release(ready: str) -> Iterator[Release]:
+    with psycopg.connect(ready, autocommit=True) as link:
         link.execute(SCHEMA.replace("20000", "1000").encode())
-    found = released(database)
+    found = at(ready)
     with found.service:
         yield found
 

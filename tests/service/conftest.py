@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.support.release import Release, released
+from tests.support.release import Release, at
 
 
 @pytest.fixture
-def release(database: str) -> Iterator[Release]:
-    with psycopg.connect(database, autocommit=True) as link:
+def release(ready: str) -> Iterator[Release]:
+    with psycopg.connect(ready, autocommit=True) as link:
         link.execute("CREATE TABLE orders (id bigint PRIMARY KEY, email text NOT NULL, note text, quantity int)")
         link.execute("INSERT INTO orders SELECT i, 'e' || i, NULL, i FROM generate_series(1, 40) i")
-    found = released(database)
+    found = at(ready)
     with found.service:
         yield found

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,16 +131,39 @@ def service_at(url: str, target: str | None = None) -> Service:
 
 
 @pytest.fixture(scope="session")
-def template(server: Server, maintenance: psycopg.Connection[Any], worker_id: str) -> Iterator[str]:
-    """The name of a database with both schemas and an orders table in it."""
-    name = f"template_{worker_id}"
-    maintenance.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    with service_at(server.url(name)) as service:
-        service.init()
-    with psycopg.connect(server.url(name), autocommit=True) as link:
-        link.execute(ORDERS)
-    yield name
-    maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+def initialised(server: Server, maintenance: psycopg.Connection[Any], worker_id: str) -> Iterator[str]:
+    """The name of a database with both schemas in it, to be copied."""
+    with _made(maintenance, f"initialised_{worker_id}", "template1") as name:
+        with service_at(server.url(name)) as service:
+            service.init()
+        yield name
+
+
+@pytest.fixture(scope="session")
+def template(server: Server, maintenance: psycopg.Connection[Any], initialised: str, worker_id: str) -> Iterator[str]:
+    """The name of a database with both schemas and an orders table in it, to be copied."""
+    with _made(maintenance, f"template_{worker_id}", initialised) as name:
+        with psycopg.connect(server.url(name), autocommit=True) as link:
+            link.execute(ORDERS)
+        yield name
+
+
+@contextmanager
+def _made(maintenance: psycopg.Connection[Any], name: str, template: str) -> Iterator[str]:
+    """A database that lasts as long as the block."""
+    made = sql.Identifier(name)
+    maintenance.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(made, sql.Identifier(template)))
+    try:
+        yield name
+    finally:
+        maintenance.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(made))
+
+
+@pytest.fixture
+def ready(server: Server, maintenance: psycopg.Connection[Any], initialised: str, worker_id: str) -> Iterator[str]:
+    """The URL of a database of the test's own that is Registry and target, both initialised and empty."""
+    with _made(maintenance, f"ready_{worker_id}_{next(_numbers)}", initialised) as name:
+        yield server.url(name)
 
 
 Copies = Callable[[], str]
@@ -149,18 +172,8 @@ Copies = Callable[[], str]
 @contextmanager
 def copying(server: Server, maintenance: psycopg.Connection[Any], template: str, worker_id: str) -> Iterator[Copies]:
     """Make databases like the template; they are dropped in the end."""
-    made: list[sql.Identifier] = []
-
-    def copy() -> str:
-        name = f"copy_{worker_id}_{next(_numbers)}"
-        made.append(sql.Identifier(name))
-        query = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        maintenance.execute(query.format(made[-1], sql.Identifier(template)))
-        return server.url(name)
-
-    yield copy
-    for name in made:
-        maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+    with ExitStack() as made:
+        yield lambda: server.url(made.enter_context(_made(maintenance, f"copy_{worker_id}_{next(_numbers)}", template)))
 
 
 @pytest.fixture

@@ -60,8 +60,13 @@ class Release:
             return link.execute(query.encode()).fetchall()
 
 
+def at(url: str) -> Release:
+    """A Release over a database in which both schemas are created."""
+    return Release(url, Service(Config(registry_url=url, targets={"t": TargetConfig("t", url)})))
+
+
 def released(url: str) -> Release:
     """A Release with both schemas created."""
-    service = Service(Config(registry_url=url, targets={"t": TargetConfig("t", url)}))
-    service.init()
-    return Release(url, service)
+    release = at(url)
+    release.service.init()
+    return release

@@ -8,22 +8,16 @@ from typing import Any
 import psycopg
 import pytest
 
-from orchestrator import embedded
 from orchestrator.embedded import Server
-from tests.support.changes import Bench, benched, serve
+from tests.service.world import copying
+from tests.support.changes import Bench, benched
 
 
 @pytest.fixture(scope="session")
-def prepared(server: Server, maintenance: psycopg.Connection[Any], worker_id: str) -> Iterator[str]:
+def prepared(server: Server, maintenance: psycopg.Connection[Any], initialised: str, worker_id: str) -> Iterator[str]:
     """The URL of a database that is Registry and Target, both initialised."""
-    name = f"attacks_{worker_id}"
-    url = embedded.create_database(server, name)
-    with serve(url) as service:
-        service.init()
-    try:
-        yield url
-    finally:
-        embedded.drop_database(server, name)
+    with copying(server, maintenance, initialised, worker_id) as copy:
+        yield copy()
 
 
 @pytest.fixture
