@@ -82,12 +82,17 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a Backfill stands. ``position`` is the last key finished (as text), or the next page; None at the start."""
+    """Where a Backfill stands. ``position`` is the last key finished (as text), or the next page; None at the start.
+
+    ``turn`` says in which row the marker is by now, ``moves`` how often it was updated there.
+    """
 
     position: tuple[str, ...] | None
     rows: int
     done: bool
     ended: bool = False
+    turn: int = 0
+    moves: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,16 @@ from orchestrator.dialects.postgres.text import fill, joined, literal, raw, tabl
 
 Send = Callable[[Composed], psycopg.Cursor[Any]]
 
+ROTATE_EVERY = 10_000
+"""Updates of one marker row, after which it moves on (F25)."""
+_UPDATE = """
+UPDATE orch_target.marker SET cursor = {c}, passed = passed OR {last}, fence = {f}, plan_sha256 = {p}, rows_done = {rows}
+ WHERE step_id = {s} AND lane = 0 AND turn = {turn}"""
+_ROTATE = """
+WITH gone AS (DELETE FROM orch_target.marker WHERE step_id = {s} AND lane = 0 AND turn = {turn} RETURNING passed)
+INSERT INTO orch_target.marker (step_id, lane, turn, fence, plan_sha256, cursor, rows_done, passed)
+SELECT {s}, 0, {turn} + 1, {f}, {p}, {c}, {rows}, passed OR {last} FROM gone"""
+
 
 def begin(link: psycopg.Connection, step: Backfill, mark: Mark) -> Cursor:
     """The stored cursor, or a new one after ANALYZE; sets whether the application's triggers fire.
@@ -29,12 +39,13 @@ def begin(link: psycopg.Connection, step: Backfill, mark: Mark) -> Cursor:
     if not step.fire_triggers:
         link.execute("SET session_replication_role = replica")
     query = (
-        "SELECT cursor, rows_done, done_at IS NOT NULL AND orch_target.is_sealed(%s), passed OR done_at IS NOT NULL"
-        " FROM orch_target.marker WHERE step_id = %s AND lane = 0"
+        "SELECT cursor, rows_done, done_at IS NOT NULL AND orch_target.is_sealed(%s), passed OR done_at IS NOT NULL, turn"
+        " FROM orch_target.marker WHERE step_id = %s AND lane = 0 ORDER BY turn DESC LIMIT 1"
     )
-    row = link.execute(query, (step.sync_id, mark.step_id)).fetchone()
-    if row is not None:
-        return Cursor(None if row[0] is None else tuple(row[0]), row[1], row[3], row[2])
+    if (row := link.execute(query, (step.sync_id, mark.step_id)).fetchone()) is not None:
+        position, rows, ended, passed, turn = row
+        # How often it was updated before is not known: the next batch gives it a row of its own.
+        return Cursor(None if position is None else tuple(position), rows, passed, ended, turn, ROTATE_EVERY)
     link.execute(fill("ANALYZE {t}", t=table(step.table)))
     link.execute(
         "INSERT INTO orch_target.marker (step_id, fence, plan_sha256) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
@@ -53,8 +64,15 @@ def estimate(link: psycopg.Connection, step: Backfill) -> int | None:
 def batch(link: psycopg.Connection, send: Send, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
     """Fill the next range; ``done`` once the range that has no end is filled."""
     where, position, last = _range(link, step, cursor)
-    rows = _fill(send, step, mark, where, replace(cursor, position=position), last)
-    return Cursor(position, cursor.rows + rows, last)
+    moved = replace(cursor, position=position)
+    return _after(moved, _fill(send, step, mark, where, moved, last), done=last)
+
+
+def _after(cursor: Cursor, rows: int, *, done: bool) -> Cursor:
+    """The cursor after its batch, whose marker may have gone over to the next row."""
+    rotated = cursor.moves >= ROTATE_EVERY
+    turn, moves = (cursor.turn + 1, 0) if rotated else (cursor.turn, cursor.moves + 1)
+    return replace(cursor, rows=cursor.rows + rows, done=done, turn=turn, moves=moves)
 
 
 def _range(link: psycopg.Connection, step: Backfill, cursor: Cursor) -> tuple[Composable, tuple[str, ...] | None, bool]:
@@ -103,10 +121,14 @@ def _sent(send: Send, mark: Mark, statements: tuple[Composed, ...], cursor: Curs
 
 
 def _move(mark: Mark, cursor: Cursor, last: bool) -> Composed:
-    """Advance the stored cursor; its row count lags by this batch, whose count is known only afterwards."""
+    """Advance the stored cursor; its row count lags by this batch, whose count is known only afterwards.
+
+    A held snapshot keeps every version of a row, and whoever looks it up goes through all of them (F25). So now and then the
+    marker goes over to another row: of another key, since the old versions would stand under the same one in the index.
+    """
     return fill(
-        "UPDATE orch_target.marker SET cursor = {c}, passed = passed OR {last}, fence = {f}, plan_sha256 = {p},"
-        " rows_done = {rows} WHERE step_id = {s} AND lane = 0",
+        _ROTATE if cursor.moves >= ROTATE_EVERY else _UPDATE,
+        turn=literal(cursor.turn),
         rows=literal(cursor.rows),
         c=literal(None if cursor.position is None else list(cursor.position)),
         last=literal(last),
@@ -121,9 +143,8 @@ def mop_up(link: psycopg.Connection, send: Send, step: Backfill, mark: Mark, cur
     prefix = _prefix(step)
     where = batches.left_over(step, prefix)
     rows = _sent(send, mark, (batches.update(step, where, prefix),), cursor, True)
-    if rows:
-        return replace(cursor, rows=cursor.rows + rows, done=True)
-    return replace(cursor, done=True, ended=not _counted(link, batches.any_left(step, prefix)))
+    cursor = _after(cursor, rows, done=True)
+    return cursor if rows else replace(cursor, ended=not _counted(link, batches.any_left(step, prefix)))
 
 
 def left(link: psycopg.Connection, step: Backfill) -> int:

@@ -25,8 +25,18 @@ STATEMENTS: tuple[str, ...] = (
     rows_done bigint NOT NULL DEFAULT 0,
     passed boolean NOT NULL DEFAULT false,
     done_at timestamptz,
-    PRIMARY KEY (step_id, lane)
+    turn integer NOT NULL DEFAULT 0,
+    CONSTRAINT marker_pkey PRIMARY KEY (step_id, lane, turn)
 )""",
+    "ALTER TABLE orch_target.marker ADD COLUMN IF NOT EXISTS turn integer NOT NULL DEFAULT 0",
+    """DO $$
+BEGIN
+    IF (SELECT cardinality(conkey) FROM pg_catalog.pg_constraint
+         WHERE conrelid = 'orch_target.marker'::regclass AND conname = 'marker_pkey') = 2 THEN
+        ALTER TABLE orch_target.marker DROP CONSTRAINT marker_pkey,
+            ADD CONSTRAINT marker_pkey PRIMARY KEY (step_id, lane, turn);
+    END IF;
+END $$""",
     """CREATE TABLE IF NOT EXISTS orch_target.read_switch (
     change_id text PRIMARY KEY,
     percent integer NOT NULL DEFAULT 0 CHECK (percent BETWEEN 0 AND 100),
@@ -56,9 +66,10 @@ BEGIN
 END $$""",
     """CREATE OR REPLACE FUNCTION orch_target.mark(p_step text, p_fence bigint, p_plan text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO orch_target.marker (step_id, fence, plan_sha256, done_at)
-    VALUES (p_step, p_fence, p_plan, clock_timestamp())
-    ON CONFLICT (step_id, lane) DO UPDATE
+    INSERT INTO orch_target.marker (step_id, turn, fence, plan_sha256, done_at)
+    VALUES (p_step, coalesce((SELECT max(m.turn) FROM orch_target.marker m WHERE m.step_id = p_step AND m.lane = 0), 0),
+            p_fence, p_plan, clock_timestamp())
+    ON CONFLICT (step_id, lane, turn) DO UPDATE
         SET fence = excluded.fence, plan_sha256 = excluded.plan_sha256, done_at = excluded.done_at
 $$""",
     """CREATE OR REPLACE FUNCTION orch_target.reads_new(p_change text) RETURNS boolean
