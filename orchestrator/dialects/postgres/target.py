@@ -28,10 +28,13 @@ SELECT pid, backend_start, application_name,
        EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.pid = a.pid)
   FROM pg_catalog.pg_stat_activity a
  WHERE a.application_name LIKE %s AND a.datname = pg_catalog.current_database() AND a.usename = session_user
-   AND a.pid <> pg_catalog.pg_backend_pid() AND pg_catalog.split_part(a.application_name, ':', 3)::bigint < %s
+   AND a.pid <> pg_catalog.pg_backend_pid()
+   AND CASE WHEN a.application_name ~ '^orch:[0-9a-f]{12}:[0-9]{1,18}:[0-9]+$'
+            THEN pg_catalog.split_part(a.application_name, ':', 3)::bigint < %s ELSE false END
 """
-
-
+"""Anybody may call itself anything: the role is matched, too, and nothing is read as a fence that is no number (F23)."""
+BUMP_TIMEOUT = "300ms"
+"""Over the whole statement: lock_timeout begins anew with each lane whose end is waited for, and they take turns for ever."""
 _STANDING = "SELECT fence FROM orch_target.fence WHERE change_id = %s"
 _MARKS = """
 SELECT step_id, max(fence) FROM orch_target.marker
@@ -111,10 +114,13 @@ class PostgresSession:
         """Names in the change's own expressions resolve as they did when they were planned.
 
         Steps whose lock blocks no application wait for it as long as it takes; a lock_timeout would leave an invalid index.
+        So would a server that looks for its client (client_connection_check_interval): a build outlives it, and is adopted.
         """
         patient = rendered.concurrent or rendered.patient
         limits = "0; SET statement_timeout = 0" if patient else "{limit}; SET statement_timeout = '10s'"
         settings = fill("SET lock_timeout = " + limits, limit=literal(connection.LOCK_TIMEOUT))
+        if rendered.concurrent:
+            settings = joined("; ", [settings, raw("SET client_connection_check_interval = 0")])
         with translated():
             self._link.execute(settings)
             self._link.execute(fill("SET {path}", path=search_path(kinds.schema(step))))
@@ -237,8 +243,8 @@ class PostgresTarget:
     def raise_fence(self, change_id: str, fence: int, patience: float) -> list[str]:
         """Shut out older fences and end their sessions; returns what was ended, for the history.
 
-        The bump has a short lock_timeout: batches hold the row FOR SHARE, and overlapping lanes starve a waiting bump
-        (F22), so on timeout the older sessions are ended and it is tried again. Raises Indeterminate after ``patience`` s.
+        Batches hold the row FOR SHARE, and overlapping lanes starve a waiting bump (F22), so it waits BUMP_TIMEOUT at most;
+        then the older sessions are ended and it is tried again. Raises Indeterminate after ``patience`` s.
         """
         deadline = time.monotonic() + patience
         ended: list[str] = []
@@ -304,7 +310,9 @@ def _bumped(link: psycopg.Connection, change_id: str, fence: int) -> bool:
     )
     try:
         with _bootstrapped(), translated():
+            link.execute(fill("SET statement_timeout = {limit}", limit=literal(BUMP_TIMEOUT)))
             row = link.execute(query, (change_id, fence)).fetchone()
+            link.execute("SET statement_timeout = '60s'")
     except LockNotGranted:
         return False
     if row is None:
