@@ -56,10 +56,10 @@ CASES = {
         RENAME,
         State.EXPANDED,
         "DO $$BEGIN EXECUTE (SELECT replace(pg_get_functiondef(oid), 'BEGIN', 'BEGIN /* mended */')"
-        " FROM pg_proc WHERE proname LIKE 'sync\\_%'); END$$",
+        " FROM pg_proc WHERE proname LIKE 'sync\\_%' AND prorettype = 'trigger'::regtype); END$$",
         ("function orch_target.sync_", "was changed", "expected that of sync"),
         "DO $$BEGIN EXECUTE (SELECT replace(pg_get_functiondef(oid), 'BEGIN /* mended */', 'BEGIN')"
-        " FROM pg_proc WHERE proname LIKE 'sync\\_%'); END$$",
+        " FROM pg_proc WHERE proname LIKE 'sync\\_%' AND prorettype = 'trigger'::regtype); END$$",
     ),
     "a conversion of another meaning": Stranger(
         RETYPE,

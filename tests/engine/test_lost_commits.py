@@ -30,7 +30,6 @@ def recording(
         yield made
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("share", range(SHARES))
 def test_every_pair_of_moments_comes_to_a_right_end(recording: Recorded, share: int) -> None:
     faults = [fault for pair in recording.pairs()[share::SHARES] if (fault := fault_of(recording, *pair)) is not None]
