@@ -112,6 +112,25 @@ class Dependent:
     column: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class TypeName:
+    """A schema-qualified type name, exactly as the catalog spells it."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Enum:
+    """An enum type with its values in order."""
+
+    name: TypeName
+    values: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """Who may use a table: its owner, and (privilege, grantee, grantable) of everybody else, grantee empty for PUBLIC."""
@@ -197,7 +216,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The snapshot. ``tables`` is keyed by the name as the change file spells it, ``domains`` by the type's full name.
+    """The snapshot. ``tables`` is keyed by the name as the change file spells it, ``domains`` and ``enums`` by the type's
+    full name.
 
     ``absent`` says of tables that do not exist where they would be.
     """
@@ -209,6 +229,7 @@ class Catalog:
     domains: tuple[tuple[str, Domain], ...] = ()
     subscribes: bool = False
     absent: tuple[tuple[str, TableName], ...] = ()
+    enums: tuple[tuple[str, Enum], ...] = ()
 
     def table(self, spelled: str) -> Table:
         """The table a change file means. Raises PlanRefused when it is missing."""
@@ -236,6 +257,14 @@ class Catalog:
     def domain(self, type_: str) -> Domain | None:
         """What the domain of that full name asks of a value; None for a type that is no domain."""
         return dict(self.domains).get(type_)
+
+    def enum(self, spelled: str) -> Enum:
+        """The enum type a change file means. Raises PlanRefused when there is none."""
+        full = self.type(spelled)
+        found = dict(self.enums).get(full)
+        if found is None:
+            raise PlanRefused(f"{full} is no enum type", "name the enum itself, not a domain over it or an array of it")
+        return found
 
     def type(self, spelled: str) -> str:
         """The server's own spelling of a type. Raises PlanRefused when there is no such type."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.core.catalog import Access, TableName
+from orchestrator.core.catalog import Access, TableName, TypeName
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,17 @@ class AddColumn:
     statistics: int | None = None
     grants: tuple[tuple[str, str, bool], ...] = ()
     kind: Literal["add_column"] = "add_column"
+
+
+@dataclass(frozen=True, slots=True)
+class AddEnumValue:
+    """ALTER TYPE … ADD VALUE: at the end, or next to a value that is there. Nothing takes it back."""
+
+    type: TypeName
+    value: str
+    before: str | None = None
+    after: str | None = None
+    kind: Literal["add_enum_value"] = "add_enum_value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,5 +349,6 @@ Step = (
     | ParkColumn
     | PurgeColumn
     | CreateTable
+    | AddEnumValue
 )
 """Every primitive effect. A dialect that renders and observes these can run every Operation."""

@@ -19,7 +19,8 @@ NAME_BYTES = 63
 """NAMEDATALEN - 1: PostgreSQL silently cuts longer identifiers (manual, section 4.1.1)."""
 
 
-def _name(text: str) -> str:
+def cut_name(text: str) -> str:
+    """An identifier or enum value as it is, unless PostgreSQL would cut it. Raises ValueError."""
     if not text or "\x00" in text:
         raise ValueError("a name must not be empty or hold a NUL")
     if len(text.encode()) > NAME_BYTES:
@@ -27,19 +28,17 @@ def _name(text: str) -> str:
     return text
 
 
-Name = Annotated[str, AfterValidator(_name)]
+Name = Annotated[str, AfterValidator(cut_name)]
 
 
-class OperationModel(BaseModel):
-    """Base of all operations: strict, frozen, unknown keys refused."""
+class AnyOperation(BaseModel):
+    """Base of all operations: strict, frozen, unknown keys refused. It asks for nothing and reads nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    table: str
-
     def tables(self) -> tuple[str, ...]:
         """Tables to snapshot."""
-        return (self.table,)
+        return ()
 
     def types(self) -> tuple[str, ...]:
         """Types to resolve."""
@@ -48,6 +47,20 @@ class OperationModel(BaseModel):
     def questions(self) -> tuple[Question, ...]:
         """Expressions to ask the server about."""
         return ()
+
+    def reads(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
+        """The columns its Steps name."""
+        return frozenset()
+
+
+class OperationModel(AnyOperation):
+    """Base of the operations on one table."""
+
+    table: str
+
+    def tables(self) -> tuple[str, ...]:
+        """Tables to snapshot."""
+        return (self.table,)
 
     def reads(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
         """The columns of its expressions."""

@@ -25,6 +25,7 @@ from orchestrator.core.catalog import (
     Trigger,
 )
 from orchestrator.dialects.postgres import parser
+from orchestrator.dialects.postgres.enums import enums
 from orchestrator.dialects.postgres.facts import facts, text_of, type_name, volatility
 from orchestrator.dialects.postgres.nulls import demands, domains
 from orchestrator.dialects.postgres.text import fill, literal
@@ -175,6 +176,7 @@ def snapshot(
         domains=domains(connection, [*_types(known.values()), *(full for _, full in named if full is not None)]),
         subscribes=bool(subscriptions and subscriptions[0]),
         absent=absent,
+        enums=enums(connection, [full for _, full in named if full is not None]),
     )
 
 
