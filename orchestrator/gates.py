@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from orchestrator.core.errors import Blocked, Stale, Waiting
 from orchestrator.core.gate import EVIDENCE_MAX_AGE
 from orchestrator.core.plan import Check, Plan, parse_plan
-from orchestrator.core.ports import Seen, Target
+from orchestrator.core.ports import Reader, Seen, Target
 from orchestrator.core.progress import Listener
 from orchestrator.core.step import InstallSync, ParkColumn
 from orchestrator.plugins import discover
@@ -147,11 +147,12 @@ def going_back_loses(row: ChangeRow, target: Target, verb: str) -> None:
     """
     from orchestrator.checks.no_rejected_rows import rejected
 
-    if row.state is State.PLANNED:
+    if row.state in (State.PLANNED, State.COMPLETED):
         return
     plan = plan_of(row)
     parks = [planned.step for planned in plan.of("contract") if isinstance(planned.step, ParkColumn)]
     with explained(), target.reader() as reader:
+        _would_forbid(row, plan, reader, verb)
         for mirror in plan.mirrors():
             if mirror.down is None or reader.observe(InstallSync(mirror), "").seen is Seen.ABSENT:
                 continue
@@ -162,3 +163,15 @@ def going_back_loses(row: ChangeRow, target: Target, verb: str) -> None:
                     f"going back with {row.id} would lose values that only {mirror.new} can hold: {found.detail}",
                     f"bring those rows back into the range of {mirror.old_type}, then orch {verb} {row.id}",
                 )
+
+
+def _would_forbid(row: ChangeRow, plan: Plan, reader: Reader, verb: str) -> None:
+    """Refuse to put a constraint back that rows break by now. Raises Blocked with keys."""
+    from orchestrator.checks.rows_obey import lifted
+
+    for finding in lifted(plan, ("expand", "backfill") if verb == "abort" else ("contract",), reader):
+        if finding.verdict is not Verdict.PASS:
+            raise Blocked(
+                f"{verb} of {row.id} would forbid what rows hold by now: {finding.detail}",
+                f"repair those rows, then orch {verb} {row.id}",
+            )

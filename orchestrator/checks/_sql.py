@@ -5,10 +5,14 @@ Why it exists: a Check carries its own SQL and imports no dialect; the few spell
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from psycopg import sql
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from orchestrator.core.catalog import TableName
+from orchestrator.core.ports import Reader
 from orchestrator.core.step import Argument, Conversion
 
 SAMPLES = 5
@@ -47,6 +51,22 @@ def key(columns: tuple[Argument, ...]) -> Composed:
     return SQL(" || ' ' || ").join(parts)
 
 
+@contextmanager
+def at_home(reader: Reader, where: TableName) -> Iterator[None]:
+    """Names in the change's own expressions mean what they meant when they were planned, until the block ends."""
+    (before,) = reader.rows("SELECT pg_catalog.current_setting('search_path')")
+    path = SQL("pg_catalog, {schema}, public, pg_temp").format(schema=Identifier(where.schema)).as_string(None)
+    _look_in(reader, path)
+    try:
+        yield
+    finally:
+        _look_in(reader, before[0])
+
+
+def _look_in(reader: Reader, path: str) -> None:
+    reader.rows(SQL("SELECT pg_catalog.set_config('search_path', {}, false)").format(Literal(path)))
+
+
 def counted(where: Composable, condition: Composable, key_: Composable) -> Composed:
     """One row: how many rows meet the condition, and the first keys of those."""
     return SQL(
@@ -55,4 +75,4 @@ def counted(where: Composable, condition: Composable, key_: Composable) -> Compo
     ).format(key=key_, t=where, condition=condition, n=Literal(SAMPLES))
 
 
-__all__ = ["SAMPLES", "called", "converted", "counted", "differs", "key", "sql", "table"]
+__all__ = ["SAMPLES", "at_home", "called", "converted", "counted", "differs", "key", "sql", "table"]

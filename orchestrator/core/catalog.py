@@ -47,7 +47,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """One index. ``columns`` are the table's columns it touches anywhere (key, INCLUDE, expression, predicate)."""
+    """One index. ``columns`` are the table's columns it touches anywhere (key, INCLUDE, expression, predicate).
+
+    ``replica_identity``: subscribers are told of a row by its columns.
+    """
 
     name: str
     definition: str
@@ -56,6 +59,7 @@ class Index:
     primary: bool
     valid: bool
     constraint: str | None = None
+    replica_identity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,7 @@ class Table:
     rows: int = 0
     bytes: int = 0
     access: Access = Access()
+    comment: str | None = None
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises PlanRefused, naming the nearest columns."""

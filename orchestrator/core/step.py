@@ -36,6 +36,23 @@ class Conversion:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """What a constraint asks of rows, so that those that break it are named before the server refuses them.
+
+    ``check``: no row makes ``condition`` false. ``not_null``: no row is NULL in ``columns``. ``unique``: no two rows (of those
+    that meet ``condition``, if there is one) have the same ``columns``. ``reference``: the ``columns`` of a row are found in
+    ``to`` of ``references``. ``key`` is how rows are named.
+    """
+
+    asks: Literal["check", "not_null", "unique", "reference"]
+    key: tuple[Argument, ...] = ()
+    columns: tuple[str, ...] = ()
+    condition: str | None = None
+    references: TableName | None = None
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Mirror:
     """Two columns of one table that carry the same fact in two shapes, kept equal from expand to purge.
 
@@ -172,13 +189,24 @@ class CreateTable:
 
 @dataclass(frozen=True, slots=True)
 class SetDefault:
-    """SET DEFAULT for rows to come; ``previous`` is what undo puts back (None: no default)."""
+    """SET DEFAULT for rows to come, or DROP DEFAULT where it is None; ``previous`` is what undo puts back."""
 
     table: TableName
     column: str
-    default: str
+    default: str | None
     previous: str | None = None
     kind: Literal["set_default"] = "set_default"
+
+
+@dataclass(frozen=True, slots=True)
+class SetComment:
+    """COMMENT ON a table or, where ``column`` is given, on its column; None is no comment."""
+
+    table: TableName
+    column: str | None
+    comment: str | None
+    previous: str | None = None
+    kind: Literal["set_comment"] = "set_comment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +227,16 @@ class RemoveSync:
 
 @dataclass(frozen=True, slots=True)
 class RelaxNotNull:
-    """DROP NOT NULL on the old column, whose NULLs mean "not convertible" from now on; the sync stands in."""
+    """DROP NOT NULL; ``proof`` names the CHECK by which undo sets it again without a scan under lock.
+
+    On the old column of a Mirror NULL means "not convertible" from then on, and the sync stands in; on another one ``rule`` is
+    what going back asks of rows.
+    """
 
     table: TableName
     column: str
     proof: str
+    rule: Rule | None = None
     kind: Literal["relax_not_null"] = "relax_not_null"
 
 
@@ -255,7 +288,8 @@ class AddConstraint:
     """ADD CONSTRAINT … NOT VALID: new writes are held to it, no row is scanned.
 
     ``definition`` is pg_get_constraintdef's text, with ``renamed`` (column, its copy) applied; None means
-    CHECK (column IS NOT NULL) over ``not_null``.
+    CHECK (column IS NOT NULL) over ``not_null``. ``references`` is the other table of a foreign key. ``rule`` is given where
+    rows may break the constraint.
     """
 
     table: TableName
@@ -263,6 +297,8 @@ class AddConstraint:
     definition: str | None = None
     renamed: tuple[str, str] | None = None
     not_null: str | None = None
+    references: TableName | None = None
+    rule: Rule | None = None
     kind: Literal["add_constraint"] = "add_constraint"
 
 
@@ -295,6 +331,18 @@ class SwitchReads:
 
     change_id: str
     kind: Literal["switch_reads"] = "switch_reads"
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The way back ends: what an earlier Step took away is not put back any more. Nothing but the marker changes.
+
+    It stands in contract or purge where nothing is left to be dropped, so that abort or undo is possible until then.
+    """
+
+    table: TableName
+    what: str
+    kind: Literal["give_up"] = "give_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +385,7 @@ class PurgeColumn:
 Step = (
     AddColumn
     | SetDefault
+    | SetComment
     | InstallSync
     | RemoveSync
     | RelaxNotNull
@@ -346,6 +395,7 @@ Step = (
     | ValidateConstraint
     | SetNotNull
     | SwitchReads
+    | GiveUp
     | ParkColumn
     | PurgeColumn
     | CreateTable

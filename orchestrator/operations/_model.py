@@ -80,6 +80,11 @@ def shortened(name: str, suffix: str) -> str:
     return head + suffix
 
 
+def at(catalog: Catalog, table: str, *names: str) -> frozenset[tuple[str, str]]:
+    """(table, name) pairs, the table as the catalog spells it."""
+    return frozenset((str(catalog.table(table).name), name) for name in names)
+
+
 def key_of(table: Table) -> tuple[Argument, ...]:
     """The table's key with types; empty when it has none."""
     return tuple(Argument(name, table.column(name).type) for name in table.key)

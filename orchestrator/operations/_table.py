@@ -27,6 +27,16 @@ def writable(table: Table) -> None:
         raise PlanRefused(f"{table.name} is a partition", "its shape follows the parent, which is not supported yet")
 
 
+def alone(table: Table) -> None:
+    """Refuse tables whose change goes on to others, where undo could not know what was there. Raises PlanRefused."""
+    writable(table)
+    if table.inherits:
+        raise PlanRefused(
+            f"{table.name} takes part in inheritance: the change would go on to its children, each as it may be",
+            "ALTER TABLE … NO INHERIT first, or change every table of the tree by itself",
+        )
+
+
 def synced(table: Table) -> None:
     """Refuse tables on which row triggers cannot keep two shapes equal (F13). Raises PlanRefused."""
     writable(table)

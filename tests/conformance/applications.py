@@ -160,10 +160,12 @@ class Session:
         return Row(next(self._shared.ids), {side: given}, others)
 
     def _may_be_left_out(self, side: Side, names: Iterable[str]) -> bool:
-        required = self._required(side)
+        """Whether an INSERT may leave columns out; through the new shape only what the old twin can do without, too."""
         if side == "new" and not self._shared.synced:
             return False
-        return not any(name in required and name not in self._mirror.defaults[side] for name in names)
+        twins = tuple(self._mirror.tables) if side == "new" else (side,)
+        needed = {name for twin in twins for name in self._required(twin) - self._mirror.defaults[twin]}
+        return needed.isdisjoint(names)
 
     def _required(self, side: Side) -> frozenset[str]:
         rows = self._links[side].execute(

@@ -82,6 +82,15 @@ def test_defaults_of_gates() -> None:
     assert plan.policy("purge") == GatePolicy(1, 604800.0)
 
 
+def test_a_default_that_old_versions_may_rely_on_changes_in_contract() -> None:
+    assert kinds(planned(operation("set_default", column="status", default="'open'")), "contract") == ["set_default"]
+    assert kinds(planned(operation("set_default", column="note", default="'none'")), "contract") == ["set_default"]
+    assert kinds(planned(operation("set_default", column="email", default="''")), "expand") == ["set_default"]
+    plan = planned(operation("drop_default", column="status"))
+    assert kinds(plan, "contract") == ["set_default"]
+    assert "fail (23502)" in " ".join(plan.notes)
+
+
 # -- operations that do not go together ----------------------------------------------------------------------------
 
 SHARED_INDEX = Index(
@@ -104,6 +113,14 @@ SHARED_CHECK = Constraint("pair", "c", ("email", "note"), "CHECK ((email <> note
         ((operation("drop_column", column="note", down="email"), RENAME), "1 reads public.orders.email, which 2 changes"),
         ((operation("add_index", columns=["email"]), RENAME), "1 reads public.orders.email, which 2 changes"),
         ((operation("add_index", columns=["id"], include=["email"]), RENAME), "1 reads public.orders.email, which 2"),
+        ((operation("set_comment", column="email", comment="x"), RENAME), "1 reads public.orders.email, which 2 changes"),
+        ((operation("add_check", check="email"), RENAME), "1 reads public.orders.email, which 2 changes"),
+        (
+            (operation("add_check", check="email", name="x"), operation("add_check", check="note", name="x")),
+            "1 and 2 both change public.orders.constraint x",
+        ),
+        ((operation("set_default", column="status", default="'x'"), DROP), "both change public.orders.status"),
+        ((operation("drop_not_null", column="email"), RENAME), "both change public.orders.email"),
         ((operation("add_column", column="x", type="text", fill="email"), RENAME), "1 reads public.orders.email, which 2"),
     ],
 )  # fmt: skip
@@ -137,6 +154,8 @@ STAMP = Trigger("stamp", True, True, False, True, (), "public.stamp", False)
 REFERRED = Constraint("lines_order", "f", ("email",), "FOREIGN KEY …", True, inbound=True)
 EXCLUDED = Constraint("no_two", "x", ("email",), "EXCLUDE …", True)
 UNIQUE = Index("one", "CREATE UNIQUE INDEX one ON public.orders (email)", ("email",), True, False, True)
+IDENTITY = Index("one", "CREATE UNIQUE INDEX one ON public.orders (email)", ("email",), True, False, True, None, True)
+OURS = Trigger("~orch", True, True, True, True, ("email", "status"), "orch_target.x", True)
 INVALID = Index("broken", "CREATE INDEX broken ON public.orders (email)", ("email",), False, False, False)
 
 
@@ -172,6 +191,22 @@ INVALID = Index("broken", "CREATE INDEX broken ON public.orders (email)", ("emai
         (operation("add_index", columns=["nope"]), {}, "no column 'nope'"),
         (operation("add_index", columns=["id"], name="orders_pkey"), {}, "index orders_pkey already exists"),
         (operation("add_column", column="x", type="int", default="id"), {}, "it reads id"),
+        (operation("set_default", column="note", default="email"), {}, "it reads email"),
+        (operation("set_default", column="email", default="''"), {"columns": column("email", identity=True)}, "an identity"),
+        (operation("set_default", column="email", default="''"), {"columns": column("email", generated=True)}, "a generated"),
+        (operation("set_default", column="email", default="''"), {"triggers": (OURS,)}, "kept in sync by another change"),
+        (operation("set_default", column="email", default="''"), {"inherits": True}, "would go on to its children"),
+        (operation("drop_default", column="note"), {}, "has no default"),
+        (operation("drop_default", column="status"), {"triggers": (OURS,)}, "kept in sync by another change"),
+        (operation("add_check", check="id", name="orders_pkey"), {}, "index orders_pkey already"),
+        (operation("add_check", check="id"), {"inherits": True}, "would go on to its children"),
+        (operation("set_comment", column="nope", comment="x"), {}, "no column 'nope'"),
+        (operation("set_comment", comment="x"), {"kind": "v"}, "is not a table"),
+        (operation("drop_not_null", column="note"), {}, "may hold NULL already"),
+        (operation("drop_not_null", column="id"), {}, "part of the primary key"),
+        (operation("drop_not_null", column="email"), {"columns": column("email", identity=True)}, "identity column"),
+        (operation("drop_not_null", column="email"), {"indexes": (IDENTITY,)}, "by which subscribers are told"),
+        (operation("drop_not_null", column="email"), {"triggers": (OURS,)}, "kept in sync by another change"),
     ],
 )  # fmt: skip
 def test_refusals_say_what_and_how_around(asked: Any, table: dict[str, Any], words: str) -> None:
@@ -222,6 +257,12 @@ def test_names_made_from_long_ones_are_cut_on_a_character() -> None:
     (twin,) = [each.step.name for each in plan.steps if isinstance(each.step, steps.CreateIndex)]
     assert len(twin.encode()) <= 63
     assert twin.startswith("ü" * 27)
+
+
+@pytest.mark.parametrize("fact", [ExpressionFacts(("email",), volatility="v"), ExpressionFacts(("email",), clock=True)])
+def test_a_check_that_means_something_else_tomorrow_is_refused(fact: ExpressionFacts) -> None:
+    with pytest.raises(PlanRefused, match="check orders_email_check of"):
+        planned(operation("add_check", check="f(email)"), facts={"f(email)": fact})
 
 
 # -- digest and JSON -----------------------------------------------------------------------------------------------

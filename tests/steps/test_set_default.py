@@ -60,6 +60,26 @@ def test_over_another_default(scene: Scene, case: Case) -> None:
     expect(scene, SetDefault(ORDERS, "email", "'some'", "'none'::text"), case)
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("", Seen.ABSENT, ""),
+        ("ALTER TABLE orders ALTER email DROP DEFAULT", Seen.DONE, ""),
+        ("ALTER TABLE orders ALTER email SET DEFAULT 'some'", Seen.FOREIGN, "is 'some'::text, expected none"),
+    ],
+)
+def test_no_default_over_one(scene: Scene, case: Case) -> None:
+    expect(scene, SetDefault(ORDERS, "email", None, "'none'::text"), case)
+
+
+def test_no_default_and_back(scene: Scene) -> None:
+    step = SetDefault(ORDERS, "email", None, "'none'::text")
+    scene.send(step)
+    assert scene.sees(step).seen is Seen.DONE
+    scene.send(step, undo=True)
+    assert scene.sees(step).seen is Seen.ABSENT
+
+
 def test_there_and_back(scene: Scene) -> None:
     step = SetDefault(ORDERS, "email", "'some'", "'none'::text")
     scene.send(step)

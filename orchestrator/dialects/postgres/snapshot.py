@@ -38,7 +38,8 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, greatest(c.reltuples, 0)::b
        pg_catalog.pg_get_userbyid(c.relowner),
        ARRAY(SELECT ARRAY[g.privilege_type, CASE g.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
                           g.is_grantable::text]
-               FROM pg_catalog.aclexplode(c.relacl) g WHERE g.grantee <> c.relowner)
+               FROM pg_catalog.aclexplode(c.relacl) g WHERE g.grantee <> c.relowner),
+       pg_catalog.obj_description(c.oid, 'pg_class')
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.oid = %s
 """
@@ -71,7 +72,8 @@ SELECT c.relname, pg_catalog.pg_get_indexdef(i.indexrelid),
                        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid))
               AND a.attnum > 0 ORDER BY a.attnum),
        i.indisunique, i.indisprimary, i.indisvalid,
-       (SELECT k.conname FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid LIMIT 1)
+       (SELECT k.conname FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid LIMIT 1),
+       i.indisreplident
   FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
  WHERE i.indrelid = %s ORDER BY c.relname
 """
@@ -228,6 +230,7 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
         partition=head[7],
         inherits=head[8],
         access=Access(head[9], tuple(_grants(head[10]))),
+        comment=head[11],
         columns=columns,
         indexes=tuple(Index(r[0], r[1], tuple(r[2]), *r[3:]) for r in rows(_INDEXES)),
         constraints=tuple(_constraint(connection, row, columns) for row in rows(_CONSTRAINTS)),

@@ -1,4 +1,4 @@
-"""SET DEFAULT, for rows to come."""
+"""SET DEFAULT or DROP DEFAULT, for rows to come."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _observe(look: Look, step: SetDefault) -> Observation:
         return DONE
     if says(step.previous):
         return ABSENT
-    return foreign(f"the default of {step.table}.{step.column} is {default_now or 'none'}", step.default)
+    return foreign(f"the default of {step.table}.{step.column} is {default_now or 'none'}", step.default or "none")
 
 
 plugin = Kind(_render, _observe)

@@ -1,0 +1,88 @@
+"""Does every row obey the constraints that contract is to add?
+
+The rows that break one are named by key before contract, which would otherwise be refused by the first of them. The same is
+asked before a constraint that was lifted is put back by abort or undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from psycopg.sql import SQL, Composable, Composed, Identifier
+
+from orchestrator.checks import _sql
+from orchestrator.checks._judge import judged
+from orchestrator.core.catalog import TableName
+from orchestrator.core.plan import Plan
+from orchestrator.core.ports import Reader, Seen
+from orchestrator.core.step import AddConstraint, RelaxNotNull, Rule
+from state.model import Finding, GateName
+
+
+class RowsObey:
+    """Counts the rows that break each constraint that contract adds."""
+
+    name = "rows_obey"
+    gates = frozenset({GateName.CONTRACT})
+
+    def findings(self, plan: Plan, gate: GateName, reader: Reader) -> Iterator[Finding]:
+        """One Finding per constraint."""
+        for planned in plan.of("contract"):
+            step = planned.step
+            if isinstance(step, AddConstraint) and step.rule is not None:
+                yield _judge(reader, step.table, step.name, step.rule)
+
+
+def lifted(plan: Plan, phases: Sequence[str], reader: Reader) -> Iterator[Finding]:
+    """One Finding per constraint that some phases lifted, and that comes back when they are undone."""
+    for planned in plan.of(*phases):
+        step = planned.step
+        if not isinstance(step, RelaxNotNull) or step.rule is None:
+            continue
+        if reader.observe(step, "").seen is not Seen.ABSENT:
+            yield _judge(reader, step.table, f"{step.column} is not null", step.rule)
+
+
+def _judge(reader: Reader, where: TableName, name: str, rule: Rule) -> Finding:
+    query = _sql.counted(_sql.table(where), _broken(where, rule), _sql.key(rule.key))
+
+    def count() -> tuple[int, tuple[str, ...]]:
+        with _sql.at_home(reader, where):
+            wrong, samples = reader.rows(query)[0]
+        return wrong, tuple(samples)
+
+    return judged(f"rows_obey:{where}.{name}", query.as_string(None), f"rows of {where} break {name}", count)
+
+
+def _broken(where: TableName, rule: Rule) -> Composable:
+    """The condition under which a row breaks the rule."""
+    if rule.asks == "check":
+        return SQL("NOT {}").format(_condition(rule))
+    if rule.asks == "not_null":
+        return SQL(" OR ").join(SQL("{} IS NULL").format(Identifier(column)) for column in rule.columns)
+    return _twice(where, rule) if rule.asks == "unique" else _without_parent(where, rule)
+
+
+def _condition(rule: Rule) -> Composed:
+    return Composed([SQL("(\n"), SQL(rule.condition or "true"), SQL("\n)")])
+
+
+def _twice(where: TableName, rule: Rule) -> Composed:
+    return SQL(
+        "{met} AND ({columns}) IN (SELECT {columns} FROM {t} WHERE {met} GROUP BY {columns} HAVING count(*) > 1)"
+    ).format(met=_condition(rule), columns=SQL(", ").join(map(Identifier, rule.columns)), t=_sql.table(where))
+
+
+def _without_parent(where: TableName, rule: Rule) -> Composed:
+    """MATCH SIMPLE: a row with a NULL in it refers to nothing."""
+    assert rule.references is not None  # noqa: S101 - given with this kind of rule
+    ours = [Identifier(where.schema, where.name, column) for column in rule.columns]
+    pairs = zip(ours, rule.to, strict=True)
+    return SQL("{given} AND NOT EXISTS (SELECT FROM {parent} AS parent WHERE {same})").format(
+        given=SQL(" AND ").join(SQL("{} IS NOT NULL").format(column) for column in ours),
+        parent=_sql.table(rule.references),
+        same=SQL(" AND ").join(SQL("parent.{} = {}").format(Identifier(to), column) for column, to in pairs),
+    )
+
+
+plugin = RowsObey()
