@@ -1,7 +1,7 @@
 # Needs Python 3.11 or later, pip and make; uv is used when it is there. Every path is relative,
 # so the checkout may lie under a path with spaces.
 .DELETE_ON_ERROR:
-.PHONY: demo test attack chaos test-pg15 check bench docs screenshots lock clean
+.PHONY: demo test attack chaos test-pg15 test-matrix check bench docs screenshots lock clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
     $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -31,7 +31,12 @@ chaos: $(READY)
 
 # The tests again on PostgreSQL 15, the oldest version supported.
 test-pg15: $(READY)
-	bash tests/postgres15.sh $(PYTEST_ARGS)
+	bash tests/postgres.sh 15 $(addprefix --ignore=,$(ATTACKS) $(MATRIX)) $(PYTEST_ARGS)
+
+# Every example of every operation, under hostile names and with every kind of key, on every version; 14 as best effort.
+test-matrix: $(READY)
+	for major in 18 17 16 15; do bash tests/postgres.sh $$major $(MATRIX) $(PYTEST_ARGS) || exit; done
+	-bash tests/postgres.sh 14 $(MATRIX) $(PYTEST_ARGS)
 
 check: $(READY)
 	$(PY) -m ruff check

@@ -1,4 +1,4 @@
-"""Databases for walks: prepared once per worker, copied for every one."""
+"""Databases for walks: copied for every one; and what a run must say of them."""
 
 from __future__ import annotations
 
@@ -8,26 +8,23 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from orchestrator.embedded import Server
 from tests.conformance.stage import Stage
-from tests.service.world import copying, service_at
-
-
-@pytest.fixture(scope="session")
-def bare(server: Server, maintenance: psycopg.Connection[Any], worker_id: str) -> Iterator[str]:
-    """The name of a database with both schemas and no table of an application."""
-    name = f"bare_{worker_id}"
-    maintenance.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    with service_at(server.url(name)) as service:
-        service.init()
-    yield name
-    maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+from tests.service.world import copying
 
 
 @pytest.fixture
-def stage(server: Server, maintenance: psycopg.Connection[Any], bare: str, worker_id: str) -> Iterator[Stage]:
+def stage(server: Server, maintenance: psycopg.Connection[Any], initialised: str, worker_id: str) -> Iterator[Stage]:
     """Where examples are played."""
-    with copying(server, maintenance, bare, worker_id) as copy, ExitStack() as stack:
+    with copying(server, maintenance, initialised, worker_id) as copy, ExitStack() as stack:
         yield Stage(copy, stack)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List what was refused when planning, so that nobody takes it for walked."""
+    passed = terminalreporter.stats.get("passed", [])
+    refused = [text for report in passed for name, text in report.user_properties if name == "refused when planning"]
+    if refused:
+        terminalreporter.section("refused when planning, not walked")
+        terminalreporter.line("\n".join(sorted(refused)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +24,7 @@ _NAMES = """
 SELECT relname, relkind::text IN ('c') FROM pg_class WHERE relnamespace = 'public'::regnamespace
 UNION SELECT conname, false FROM pg_constraint WHERE connamespace = 'public'::regnamespace
 UNION SELECT attname, false FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
-       WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped
+       WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('i', 'I') AND attnum > 0
 UNION SELECT typname, true FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype IN ('e', 'd')
 UNION SELECT proname, false FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 UNION SELECT tgname, false FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid WHERE relnamespace = 'public'::regnamespace
@@ -85,8 +87,9 @@ def _give_key(link: psycopg.Connection[Any], scene: Scene) -> None:
     table = scene.example.place().old
     if table is None:
         return
+    names = {"t": sql.Identifier(table).as_string(link), "id": sql.Identifier(scene.example.key).as_string(link)}
     if scene.key.name == "partitioned":
-        _partition(link, table)
+        link.execute(_spelled(_PARTITIONED, names))
     if scene.key.drops:
         found = link.execute(
             "SELECT conname FROM pg_constraint WHERE conrelid = to_regclass(quote_ident(%s)) AND contype = 'p'", [table]
@@ -95,12 +98,19 @@ def _give_key(link: psycopg.Connection[Any], scene: Scene) -> None:
         drop = sql.SQL("ALTER TABLE {} DROP CONSTRAINT {} CASCADE")
         link.execute(drop.format(sql.Identifier(table), sql.Identifier(found[0])))
     for statement in scene.key.ddl:
-        spelled = statement.replace("{t}", sql.Identifier(table).as_string(link))
-        link.execute(spelled.replace("{id}", sql.Identifier(scene.example.key).as_string(link)).encode())
+        link.execute(_spelled(statement, names))
 
 
-def _partition(link: psycopg.Connection[Any], table: str) -> None:
-    """The same table and rows, as a partitioned one."""
-    t = sql.Identifier(table)
-    link.execute(sql.SQL("ALTER TABLE {} RENAME TO unpartitioned").format(t))
-    link.execute(sql.SQL("CREATE TABLE {} (LIKE unpartitioned INCLUDING DEFAULTS) PARTITION BY HASH (id)").format(t))
+def _spelled(text: str, names: Mapping[str, str]) -> bytes:
+    """The text with the table and its id in place; hostile names hold braces themselves."""
+    return re.sub(r"\{(t|id)\}", lambda found: names[found[1]], text).encode()
+
+
+_PARTITIONED = """
+ALTER TABLE {t} RENAME TO whole;
+CREATE TABLE {t} (LIKE whole INCLUDING ALL) PARTITION BY HASH ({id});
+CREATE TABLE "part 0" PARTITION OF {t} FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE "part 1" PARTITION OF {t} FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO {t} SELECT * FROM whole;
+DROP TABLE whole CASCADE;
+"""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
+from orchestrator.core.errors import PlanRefused
 from state.model import State
 from tests.conformance.applications import VERSIONS, Shared, Traffic, rows_of
 from tests.conformance.mirror import Mirror
@@ -59,14 +60,32 @@ class Walk:
             self._to_the_end()
         assert self._world.service.audit_verify() == []
 
-    def submit(self, change: str) -> str:
-        """Submit the example as a change. Raises PlanRefused where the operation refuses the scene."""
-        self._world.service.submit(change_file(self._scene, change, _FRAME), f"{change}.yaml")
+    def at_once(self) -> None:
+        """All the way with ``park: 0``: contract drops, nothing is purged later, nothing can be undone."""
+        gates = {name: gate for name, gate in _GATES.items() if name != "purge"}
+        change = self._submit("at-once", {"gates": gates, "park": 0})
+        self._go(change, State.SWITCHED)
+        self._permit(State.COMPLETED)
+        self._go(change, State.COMPLETED)
+        assert "purge.started" not in self._world.kinds(change)
+        self._looks_like("new", "completed at once")
+
+    def refusal(self) -> str | None:
+        """Why the operation refuses the scene when planning, if it does."""
+        try:
+            self._world.service.plan(change_file(self._scene, "asked", _FRAME), "asked.yaml")
+        except PlanRefused as refused:
+            return refused.message
+        return None
+
+    def _submit(self, change: str, more: Mapping[str, Any] | None = None) -> str:
+        file = change_file(self._scene, change, {**_FRAME, **(more or {})})
+        self._world.service.submit(file, f"{change}.yaml")
         return change
 
     def _there_and_back(self, rest: State) -> bool:
         """Go to a rest and abort there; False when the change cannot stop there and has come to its end."""
-        change = self.submit(f"abort-{rest.value}")
+        change = self._submit(f"abort-{rest.value}")
         self._go(change, rest)
         if self._state(change) is State.COMPLETED:
             self._looks_like("new", "completed")
@@ -80,7 +99,7 @@ class Walk:
         return True
 
     def _to_the_end(self) -> None:
-        change = self.submit("to-the-end")
+        change = self._submit("to-the-end")
         self._go(change, State.SWITCHED)
         self._contract(change)
         if self._state(change) is State.CONTRACTED:

@@ -28,7 +28,6 @@ QUICK = (
     "gates: {expand: {approvals: 0}, backfill: {approvals: 0}, switch_reads: {approvals: 0}, contract: {soak: 0s},"
     " purge: {approvals: 0, soak: 0s}}\n"
 )
-QUICK_UNPARKED = QUICK.replace(", purge: {approvals: 0, soak: 0s}", "") + "park: 0\n"
 
 ORDERS = """
 CREATE TABLE orders (
@@ -181,15 +180,6 @@ def copies(server: Server, maintenance: psycopg.Connection[Any], template: str, 
     """Make databases like the template, for one test."""
     with copying(server, maintenance, template, worker_id) as copy:
         yield copy
-
-
-@pytest.fixture(scope="module")
-def elsewhere(
-    server: Server, maintenance: psycopg.Connection[Any], template: str, worker_id: str
-) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to a copy of its own, for plain DDL that is rolled back."""
-    with copying(server, maintenance, template, worker_id) as copy, psycopg.connect(copy()) as link:
-        yield link
 
 
 @pytest.fixture
