@@ -14,7 +14,7 @@ import pytest
 from orchestrator.embedded import Server
 from tests.support.moments import WAYS, Recorded, fault_of, recorded
 
-SHARES = 6
+SHARES = 24
 """Parts into which the pairs are cut, for a test each."""
 
 
