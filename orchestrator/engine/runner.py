@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestrator.core.errors import Invalid, LeaseLost, OrchError
+from orchestrator.core.errors import Invalid, LeaseLost, OrchError, Waiting
 from orchestrator.core.plan import Plan, PlannedStep, parse_plan
-from orchestrator.core.ports import ConnectionLost, Fenced, Seen, Target, TargetError
+from orchestrator.core.ports import ConnectionLost, Fenced, LockNotGranted, Seen, Target, TargetError
 from orchestrator.core.progress import Listener
 from orchestrator.core.step import ParkColumn, RemoveSync
 from orchestrator.engine import ddl
@@ -83,6 +83,11 @@ def _told(change_id: str) -> Iterator[None]:
         yield
     except (FenceLost, Fenced) as error:
         raise LeaseLost(str(error), f"orch status {change_id}") from error
+    except LockNotGranted as error:  # not even to look; whatever is sent waits visibly in ddl.py
+        raise Waiting(
+            f"a table of {change_id} is locked by somebody else: {error}",
+            f"see who holds the lock (pg_blocking_pids), then orch advance {change_id}",
+        ) from error
     except ConnectionLost as error:
         raise OrchError(f"the connection to the target was lost: {error}", f"orch advance {change_id}") from error
     except TargetError as error:
