@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.catalog import Asked
 from orchestrator.core.errors import PlanRefused, Stale
 from orchestrator.core.plan import Plan, compose, plan_json
 from orchestrator.core.view import PlanView, StepView
@@ -87,9 +88,13 @@ def compiled(source: str, path: str, config: Config, targets: Targets) -> Compil
 def _compile(file: ChangeFile, name: str, target: Target) -> Compiled:
     operations = file.operations
     catalog = target.snapshot(
-        [table for operation in operations for table in operation.tables()],
-        [question for operation in operations for question in operation.questions()],
-        [type_ for operation in operations for type_ in operation.types()],
+        Asked(
+            tables=tuple(table for operation in operations for table in operation.tables()),
+            questions=tuple(question for operation in operations for question in operation.questions()),
+            types=tuple(type_ for operation in operations for type_ in operation.types()),
+            statements=tuple(text for operation in operations for text in operation.statements()),
+            queries=tuple(text for operation in operations for text in operation.queries()),
+        )
     )
     plan = compose(operations, catalog, file.settings(), target=name, verify=file.queries(), gates=file.policies())
     data = plan_json(plan)

@@ -220,11 +220,37 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a change asks of the server before it is planned, as spelled in the change file."""
+
+    tables: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
+    types: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+    queries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFacts:
+    """What the grammar says of a statement. ``error`` is why it is not let through, ``way`` the way around.
+
+    ``tables`` are those it names, ``breaks`` says that it takes away what an application may use.
+    """
+
+    error: str | None = None
+    way: str = ""
+    lock: str = ""
+    tables: tuple[TableName, ...] = ()
+    breaks: bool = False
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """The snapshot. ``tables`` is keyed by the name as the change file spells it, ``domains`` and ``enums`` by the type's
     full name.
 
-    ``absent`` says of tables that do not exist where they would be.
+    ``absent`` says of tables that do not exist where they would be; ``queries`` are the texts asked about that only read.
     """
 
     server_version: int
@@ -235,6 +261,8 @@ class Catalog:
     subscribes: bool = False
     absent: tuple[tuple[str, TableName], ...] = ()
     enums: tuple[tuple[str, Enum], ...] = ()
+    statements: tuple[tuple[str, StatementFacts], ...] = ()
+    queries: frozenset[str] = frozenset()
 
     def table(self, spelled: str) -> Table:
         """The table a change file means. Raises PlanRefused when it is missing."""
@@ -258,6 +286,14 @@ class Catalog:
     def fact(self, question: Question) -> ExpressionFacts:
         """What was asked of the server before planning."""
         return dict(self.facts)[question]
+
+    def statement(self, text: str) -> StatementFacts:
+        """What is known of a statement of the change file."""
+        return dict(self.statements)[text]
+
+    def is_query(self, text: str) -> bool:
+        """Whether a text of the change file is one SELECT without side effects."""
+        return text in self.queries
 
     def domain(self, type_: str) -> Domain | None:
         """What the domain of that full name asks of a value; None for a type that is no domain."""

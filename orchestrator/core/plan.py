@@ -24,6 +24,7 @@ from orchestrator.core.step import (
     Mirror,
     ParkColumn,
     PurgeColumn,
+    RunSql,
     Step,
     SwitchReads,
     Sync,
@@ -120,6 +121,12 @@ class Operation(Protocol):
     def questions(self) -> tuple[Question, ...]:
         """Expressions about which the server is asked before planning."""
 
+    def statements(self) -> tuple[str, ...]:
+        """Statements of the change file that are to be run."""
+
+    def queries(self) -> tuple[str, ...]:
+        """Texts of the change file that must be one SELECT each."""
+
     def touches(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
         """(table, column) pairs this operation changes; two operations of one change may not share one.
 
@@ -173,7 +180,8 @@ def compose(
 
 def _place(planned: PlannedStep) -> tuple[int, bool]:
     """By phase; what drops comes last, since nothing of its phase can be taken back afterwards."""
-    return PHASES.index(planned.phase), isinstance(planned.step, PurgeColumn)
+    step = planned.step
+    return PHASES.index(planned.phase), isinstance(step, PurgeColumn) or (isinstance(step, RunSql) and step.last)
 
 
 def _merge_switches(steps: list[PlannedStep]) -> list[PlannedStep]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from orchestrator.core.catalog import Catalog, Dependent, Question, TableName
+from orchestrator.core.catalog import Asked, Catalog, Dependent, TableName
 from orchestrator.core.step import Backfill, Step
 
 
@@ -171,7 +171,7 @@ class Target(Protocol):
     def bootstrap(self) -> list[str]:
         """Create or update schema ``orch_target``; idempotent. Returns what was done."""
 
-    def snapshot(self, tables: Sequence[str], questions: Sequence[Question], types: Sequence[str]) -> Catalog:
+    def snapshot(self, asked: Asked) -> Catalog:
         """The Catalog a Plan needs."""
 
     def sql(self, step: Step) -> Sql:

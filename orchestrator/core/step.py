@@ -131,6 +131,21 @@ class AddEnumValue:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSql:
+    """A statement of the change file, done when its query says so. ``last``: it takes something away for good.
+
+    ``lock`` is what is known of its lock, in words; ``undo`` None says that nothing leads back.
+    """
+
+    sql: str
+    undo: str | None
+    done_when: str
+    lock: str
+    last: bool = False
+    kind: Literal["run_sql"] = "run_sql"
+
+
+@dataclass(frozen=True, slots=True)
 class NewColumn:
     """One column of a table that is made; ``generated`` is the expression of a stored one."""
 
@@ -400,5 +415,6 @@ Step = (
     | PurgeColumn
     | CreateTable
     | AddEnumValue
+    | RunSql
 )
 """Every primitive effect. A dialect that renders and observes these can run every Operation."""

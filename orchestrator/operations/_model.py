@@ -48,6 +48,14 @@ class AnyOperation(BaseModel):
         """Expressions to ask the server about."""
         return ()
 
+    def statements(self) -> tuple[str, ...]:
+        """Statements to be run."""
+        return ()
+
+    def queries(self) -> tuple[str, ...]:
+        """Texts that must be one SELECT each."""
+        return ()
+
     def reads(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
         """The columns its Steps name."""
         return frozenset()

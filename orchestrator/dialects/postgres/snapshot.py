@@ -6,13 +6,14 @@ pg_catalog), so that what is read here can be sent back from any session.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import psycopg
 
 from orchestrator.core.catalog import (
     Access,
+    Asked,
     Catalog,
     Column,
     Constraint,
@@ -24,7 +25,7 @@ from orchestrator.core.catalog import (
     TableName,
     Trigger,
 )
-from orchestrator.dialects.postgres import parser
+from orchestrator.dialects.postgres import parser, statements
 from orchestrator.dialects.postgres.enums import enums
 from orchestrator.dialects.postgres.facts import facts, text_of, type_name, volatility
 from orchestrator.dialects.postgres.nulls import demands, domains
@@ -155,31 +156,36 @@ def resolve(connection: psycopg.Connection, spelled: str) -> int | None:
     return None if row is None else row[0]
 
 
-def snapshot(
-    connection: psycopg.Connection, tables: Sequence[str], questions: Sequence[Question], types: Sequence[str]
-) -> Catalog:
+def snapshot(connection: psycopg.Connection, asked: Asked) -> Catalog:
     """Read everything a Plan needs. Missing tables are left out; the planner says which."""
-    found = {spelled: oid for spelled in dict.fromkeys(tables) if (oid := resolve(connection, spelled)) is not None}
+    found = {
+        spelled: oid for spelled in dict.fromkeys(asked.tables) if (oid := resolve(connection, spelled)) is not None
+    }
     known = {spelled: _table(connection, oid) for spelled, oid in found.items()}
-    absent = tuple(_absent(connection, [spelled for spelled in tables if spelled not in known]))
-    planned = {spelled: Table(name, "", ()) for spelled, name in absent}
-    asked = [
-        (question, _fact(connection, question, planned | known))
-        for question in dict.fromkeys(questions)
-        if question.table in planned | known
-    ]
-    named = tuple((spelled, type_name(connection, spelled)) for spelled in dict.fromkeys(types))
+    absent = tuple(_absent(connection, [spelled for spelled in asked.tables if spelled not in known]))
+    named = tuple((spelled, type_name(connection, spelled)) for spelled in dict.fromkeys(asked.types))
+    full = [full for _, full in named if full is not None]
     subscriptions = connection.execute("SELECT count(*) FROM pg_catalog.pg_stat_subscription").fetchone()
     return Catalog(
         server_version=connection.info.server_version,
         tables=tuple(known.items()),
-        facts=tuple(asked),
+        facts=tuple(_facts(connection, asked, known | {spelled: Table(name, "", ()) for spelled, name in absent})),
         types=named,
-        domains=domains(connection, [*_types(known.values()), *(full for _, full in named if full is not None)]),
+        domains=domains(connection, [*_types(known.values()), *full]),
         subscribes=bool(subscriptions and subscriptions[0]),
         absent=absent,
-        enums=enums(connection, [full for _, full in named if full is not None]),
+        enums=enums(connection, full),
+        statements=tuple((text, statements.read(connection, text)) for text in dict.fromkeys(asked.statements)),
+        queries=frozenset(filter(statements.is_query, asked.queries)),
     )
+
+
+def _facts(
+    connection: psycopg.Connection, asked: Asked, known: dict[str, Table]
+) -> Iterator[tuple[Question, ExpressionFacts]]:
+    for question in dict.fromkeys(asked.questions):
+        if question.table in known:
+            yield question, _fact(connection, question, known)
 
 
 _PLACE = """

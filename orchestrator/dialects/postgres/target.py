@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg.sql import Composed
 
-from orchestrator.core.catalog import Catalog, Dependent, Question, TableName
+from orchestrator.core.catalog import Asked, Catalog, Dependent, TableName
 from orchestrator.core.errors import Indeterminate, Invalid
 from orchestrator.core.ports import Cursor, Fenced, LockNotGranted, Mark, Marks, Observation, Sql, TargetError
 from orchestrator.core.step import Backfill, Step
@@ -225,10 +225,10 @@ class PostgresTarget:
                 link.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", (bootstrap.LOCK_KEY,))
         return [] if before and before[0] else [f"created schema orch_target on {self.name}"]
 
-    def snapshot(self, tables: Sequence[str], questions: Sequence[Question], types: Sequence[str]) -> Catalog:
+    def snapshot(self, asked: Asked) -> Catalog:
         """The Catalog a Plan needs."""
         with self._link("orch:plan") as link, translated():
-            return snapshot(link, tables, questions, types)
+            return snapshot(link, asked)
 
     def sql(self, step: Step) -> Sql:
         """The Step in SQL, for people."""
