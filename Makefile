@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 MATRIX := tests/conformance/test_matrix.py
-ATTACKS := tests/correctness/attacks tests/chaos tests/engine/test_killed.py
+ATTACKS := tests/conformance/test_locks.py tests/correctness/attacks tests/chaos tests/engine/test_killed.py
 DEMO_ARGS ?=
 N ?= 500
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -23,7 +23,7 @@ test: $(READY)
 
 # The long part: kills, frozen workers, lost connections, and every guarantee attacked at length.
 attack: $(READY)
-	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(ATTACKS) $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal -o faulthandler_timeout=900 $(ATTACKS) $(PYTEST_ARGS)
 
 # N disturbances of releases under load: workers killed and frozen, servers crashed and failed over.
 chaos: $(READY)

@@ -56,6 +56,11 @@ class Stage:
         world = World(urls["app"], self._stack.enter_context(service_at(urls["app"])))
         return Walk(world, Shared(scene, urls), self._stack)
 
+    def world(self, example: Example) -> World:
+        """The example as it is written, without applications."""
+        url = self._prepared(Scene(example, ORDINARY, KEYS[0]), plain=False)
+        return World(url, self._stack.enter_context(service_at(url)))
+
     def _prepared(self, scene: Scene, *, plain: bool) -> str:
         url = self._copies()
         with psycopg.connect(url, autocommit=True) as link:

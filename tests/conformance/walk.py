@@ -35,7 +35,7 @@ SELECT attname FROM pg_attribute
 """
 Stayed = dict[str, dict[int, str | None]]
 """Column → key → value that an abort left in place, as its plan says."""
-_FRAME: dict[str, Any] = {"backfill": {"batch_rows": 17}, "gates": _GATES}
+FRAME: dict[str, Any] = {"backfill": {"batch_rows": 17}, "gates": _GATES}
 
 
 class Walk:
@@ -73,13 +73,13 @@ class Walk:
     def refusal(self) -> str | None:
         """Why the operation refuses the scene when planning, if it does."""
         try:
-            self._world.service.plan(change_file(self._scene, "asked", _FRAME), "asked.yaml")
+            self._world.service.plan(change_file(self._scene, "asked", FRAME), "asked.yaml")
         except PlanRefused as refused:
             return refused.message
         return None
 
     def _submit(self, change: str, more: Mapping[str, Any] | None = None) -> str:
-        file = change_file(self._scene, change, {**_FRAME, **(more or {})})
+        file = change_file(self._scene, change, {**FRAME, **(more or {})})
         self._world.service.submit(file, f"{change}.yaml")
         return change
 
