@@ -34,6 +34,18 @@ def test_a_dual_write_into_a_row_not_yet_filled_keeps_the_old_value_it_repeats(r
     assert release.rows("SELECT email, mail FROM t ORDER BY id") == [("alexandria", "alexa"), ("other", "other")]
 
 
+def test_null_written_into_a_row_not_yet_filled_is_no_change_as_documented(release: Release) -> None:
+    """It cannot be told from the NULL that is there; to take it for a change would empty rows that merely were touched."""
+    release.run("INSERT INTO t (email) VALUES ('alexa'), ('alexa')")
+    release.submit(CHANGE)
+    release.to(State.EXPANDED)
+    release.run("UPDATE t SET mail = NULL WHERE id = 1", "UPDATE t SET mail = mail, other = 1 WHERE id = 2")
+    release.to(State.BACKFILLED)
+    assert release.rows("SELECT email, mail FROM t") == [("alexa", "alexa")] * 2
+    release.run("UPDATE t SET mail = NULL WHERE id = 1")
+    assert release.rows("SELECT email, mail FROM t WHERE id = 1") == [(None, None)]
+
+
 def test_values_written_during_the_backfill_survive_it(release: Release) -> None:
     release.run("INSERT INTO t (email) SELECT 'alexa' || i FROM generate_series(1, 3000) i")
     release.submit(CHANGE, more="backfill: {batch_rows: 20}\n")
