@@ -15,7 +15,7 @@ from orchestrator.checks._judge import judged
 from orchestrator.core.catalog import TableName
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Reader, Seen
-from orchestrator.core.step import AddConstraint, RelaxNotNull, Rule
+from orchestrator.core.step import AddConstraint, CreateIndex, DropConstraint, DropIndex, RelaxNotNull, Rule
 from state.model import Finding, GateName
 
 
@@ -29,7 +29,7 @@ class RowsObey:
         """One Finding per constraint."""
         for planned in plan.of("contract"):
             step = planned.step
-            if isinstance(step, AddConstraint) and step.rule is not None:
+            if isinstance(step, AddConstraint | CreateIndex) and step.rule is not None:
                 yield _judge(reader, step.table, step.name, step.rule)
 
 
@@ -37,10 +37,11 @@ def lifted(plan: Plan, phases: Sequence[str], reader: Reader) -> Iterator[Findin
     """One Finding per constraint that some phases lifted, and that comes back when they are undone."""
     for planned in plan.of(*phases):
         step = planned.step
-        if not isinstance(step, RelaxNotNull) or step.rule is None:
+        if not isinstance(step, RelaxNotNull | DropConstraint | DropIndex) or step.rule is None:
             continue
         if reader.observe(step, "").seen is not Seen.ABSENT:
-            yield _judge(reader, step.table, f"{step.column} is not null", step.rule)
+            name = f"{step.column} is not null" if isinstance(step, RelaxNotNull) else step.name
+            yield _judge(reader, step.table, name, step.rule)
 
 
 def _judge(reader: Reader, where: TableName, name: str, rule: Rule) -> Finding:

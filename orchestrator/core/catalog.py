@@ -46,6 +46,18 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexExtras:
+    """What an index has beside its definition; ``statistics`` are (ordinal of the key, target)."""
+
+    comment: str | None = None
+    tablespace: str | None = None
+    statistics: tuple[tuple[int, int], ...] = ()
+
+
+NO_EXTRAS = IndexExtras()
+
+
+@dataclass(frozen=True, slots=True)
 class Index:
     """One index. ``columns`` are the table's columns it touches anywhere (key, INCLUDE, expression, predicate).
 
@@ -60,6 +72,7 @@ class Index:
     valid: bool
     constraint: str | None = None
     replica_identity: bool = False
+    extras: IndexExtras = NO_EXTRAS
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,9 @@ class Constraint:
     """One constraint. ``kind`` is pg_constraint.contype; ``definition`` is pg_get_constraintdef.
 
     ``inbound`` marks a foreign key of another table that refers to this one (``columns`` are then ours). ``demands`` are the
-    columns whose becoming NULL may make it refuse a row that it accepts.
+    columns whose becoming NULL may make it refuse a row that it accepts. ``condition`` is a CHECK's expression; ``references``
+    and ``to`` are where a foreign key points. ``index`` enforces it: that of a key, or the one that a foreign key refers to.
+    ``deferrable`` is what follows a key's columns; ``views`` are those that rely on it (GROUP BY a primary key).
     """
 
     name: str
@@ -77,6 +92,13 @@ class Constraint:
     validated: bool
     inbound: bool = False
     demands: tuple[str, ...] = ()
+    condition: str | None = None
+    references: TableName | None = None
+    to: tuple[str, ...] = ()
+    index: str | None = None
+    deferrable: str = ""
+    comment: str | None = None
+    views: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

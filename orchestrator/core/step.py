@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.core.catalog import Access, TableName, TypeName
+from orchestrator.core.catalog import NO_EXTRAS, Access, IndexExtras, TableName, TypeName
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +283,7 @@ class CreateIndex:
     """CREATE INDEX CONCURRENTLY, written anew or copied.
 
     A copy has ``definition`` (as pg_get_indexdef spells it) and ``renamed`` (column, its copy); a new one has ``columns``,
-    ``include``, ``method`` and ``where``.
+    ``include``, ``method`` and ``where``. ``extras`` are given once it is built. ``rule`` is given where rows may break it.
     """
 
     table: TableName
@@ -295,6 +295,8 @@ class CreateIndex:
     where: str | None = None
     definition: str | None = None
     renamed: tuple[str, str] | None = None
+    extras: IndexExtras = NO_EXTRAS
+    rule: Rule | None = None
     kind: Literal["create_index"] = "create_index"
 
 
@@ -315,6 +317,53 @@ class AddConstraint:
     references: TableName | None = None
     rule: Rule | None = None
     kind: Literal["add_constraint"] = "add_constraint"
+
+
+@dataclass(frozen=True, slots=True)
+class AttachConstraint:
+    """ADD CONSTRAINT … USING INDEX: a unique index of the same name becomes a key, for a change in the catalog.
+
+    ``definition`` is what pg_get_constraintdef says of it then, ``deferrable`` how it ends. Undo drops it with its index.
+    """
+
+    table: TableName
+    name: str
+    definition: str
+    primary: bool = False
+    deferrable: str = ""
+    comment: str | None = None
+    kind: Literal["attach_constraint"] = "attach_constraint"
+
+
+@dataclass(frozen=True, slots=True)
+class DropConstraint:
+    """DROP CONSTRAINT; ``definition`` is what undo adds again, NOT VALID first and then, if it was ``validated``, proved.
+
+    A key (``indexed``) is dropped with its index; a DropIndex that comes after it builds the index again before undo comes to
+    this Step. ``references`` is the other table of a foreign key, ``rule`` what going back asks of rows.
+    """
+
+    table: TableName
+    name: str
+    definition: str
+    validated: bool = True
+    indexed: AttachConstraint | None = None
+    comment: str | None = None
+    references: TableName | None = None
+    rule: Rule | None = None
+    kind: Literal["drop_constraint"] = "drop_constraint"
+
+
+@dataclass(frozen=True, slots=True)
+class DropIndex:
+    """DROP INDEX CONCURRENTLY; undo builds it again, as concurrently, from ``definition``, and gives it its ``extras``."""
+
+    table: TableName
+    name: str
+    definition: str
+    extras: IndexExtras = NO_EXTRAS
+    rule: Rule | None = None
+    kind: Literal["drop_index"] = "drop_index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +456,9 @@ Step = (
     | Backfill
     | CreateIndex
     | AddConstraint
+    | AttachConstraint
+    | DropConstraint
+    | DropIndex
     | ValidateConstraint
     | SetNotNull
     | SwitchReads

@@ -14,7 +14,7 @@ from orchestrator.core.errors import Invalid, LeaseLost, OrchError, Waiting
 from orchestrator.core.plan import Plan, PlannedStep, parse_plan
 from orchestrator.core.ports import ConnectionLost, Fenced, LockNotGranted, Seen, Target, TargetError
 from orchestrator.core.progress import Listener
-from orchestrator.core.step import ParkColumn, RemoveSync
+from orchestrator.core.step import DropConstraint, DropIndex, ParkColumn, RemoveSync
 from orchestrator.engine import ddl
 from orchestrator.engine.lease import TTL, Lease, held
 from orchestrator.engine.run import Run
@@ -38,6 +38,9 @@ UNDONE_BY = {
     State.ABORTING: ("switch_reads", "backfill", "expand"),
 }
 """The phases that each undoing state takes back."""
+
+_LASTING = (ParkColumn, RemoveSync, DropConstraint, DropIndex)
+"""The Steps of contract that no later one of it consumes."""
 
 
 @contextmanager
@@ -179,5 +182,5 @@ def _standing(run: Run) -> tuple[PlannedStep, ...]:
     if any(p.ordinal in done for p in run.plan.of("purge")):
         return ()
     if contracted:
-        return tuple(p for p in contracted if isinstance(p.step, ParkColumn | RemoveSync))
+        return tuple(p for p in contracted if isinstance(p.step, _LASTING))
     return tuple(p for p in run.plan.of("expand", "backfill", "switch_reads") if p.ordinal in done)

@@ -6,12 +6,13 @@ strong lock, after the rows that break it were named.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from orchestrator.core.catalog import Table, TableName
+from orchestrator.core.catalog import Constraint, Index, Table, TableName
 from orchestrator.core.errors import PlanRefused
-from orchestrator.core.plan import PlannedStep
-from orchestrator.core.step import AddConstraint, Rule, ValidateConstraint
+from orchestrator.core.plan import PlannedStep, Settings
+from orchestrator.core.step import AddConstraint, AttachConstraint, CreateIndex, GiveUp, Rule, ValidateConstraint
+from orchestrator.operations._model import key_of
 
 
 def free_name(table: Table, name: str) -> None:
@@ -36,3 +37,80 @@ def notes(table: Table, name: str, breaks: str) -> tuple[str, ...]:
         f"from contract on, writes that break {name} of {table.name} fail ({breaks}); contract waits while a row does",
         f"contract completes what adds {name}; to go back, drop_constraint it by another change",
     )
+
+
+def key(
+    table: Table, name: str, columns: Sequence[str], include: Sequence[str] = (), *, primary: bool = False
+) -> Iterator[PlannedStep]:
+    """A unique index, built beside reads and writes, of which the key is made; both in contract."""
+    for column in (*columns, *include):
+        table.column(column)
+    rule = Rule("unique", key_of(table), tuple(columns))
+    build = CreateIndex(table.name, name, tuple(columns), tuple(include), unique=True, rule=rule)
+    yield PlannedStep("contract", build, f"build {name} on {table.name} concurrently")
+    attach = AttachConstraint(table.name, name, _key_definition(columns, include, primary), primary)
+    yield PlannedStep("contract", attach, f"make {name} a {'primary key' if primary else 'unique constraint'}")
+
+
+def _key_definition(columns: Sequence[str], include: Sequence[str], primary: bool) -> str:
+    words = f"{'PRIMARY KEY' if primary else 'UNIQUE'} ({_listed(columns)})"
+    return words + (f" INCLUDE ({_listed(include)})" if include else "")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(quoted(name) for name in names)
+
+
+def quoted(name: str) -> str:
+    """An identifier in a definition, which the dialect parses."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def index_of(table: Table, name: str) -> Index:
+    """The index of that name. Raises PlanRefused, naming those there are."""
+    for index in table.indexes:
+        if index.name == name:
+            return index
+    raise PlanRefused(f"{table.name} has no index {name}", _known(index.name for index in table.indexes))
+
+
+def constraint_of(table: Table, name: str) -> Constraint:
+    """The table's own constraint of that name. Raises PlanRefused, naming those there are."""
+    own = [constraint for constraint in table.constraints if not constraint.inbound]
+    for constraint in own:
+        if constraint.name == name:
+            return constraint
+    raise PlanRefused(f"{table.name} has no constraint {name}", _known(constraint.name for constraint in own))
+
+
+def _known(names: Iterable[str]) -> str:
+    listed = ", ".join(sorted(names))
+    return f"it has {listed}" if listed else "it has none"
+
+
+def not_relied_on(table: Table, index: str, replica_identity: bool) -> None:
+    """Refuse to drop a unique index by which others find rows. Raises PlanRefused."""
+    for constraint in table.constraints:
+        if constraint.inbound and constraint.index == index:
+            raise PlanRefused(
+                f"foreign key {constraint.name} of another table refers to {table.name} by {index}",
+                "drop_constraint that foreign key by a change before this one",
+            )
+    if replica_identity:
+        raise PlanRefused(
+            f"subscribers are told of rows of {table.name} by {index}",
+            "ALTER TABLE … REPLICA IDENTITY by another index, or FULL, first",
+        )
+
+
+def last(table: Table, what: str, settings: Settings) -> Iterator[PlannedStep]:
+    """The end of the way back to what contract dropped: behind the purge gate, if it is kept open at all."""
+    if settings.park > 0:
+        yield PlannedStep("purge", GiveUp(table.name, what), f"give up the way back to {what} of {table.name}")
+
+
+def last_notes(settings: Settings, what: str, definition: str) -> tuple[str, ...]:
+    """What the operator must know of the way back."""
+    if settings.park > 0:
+        return (f"{what} is gone after contract; undo builds it again until purge: {definition}",)
+    return (f"park: 0: contract drops {what} for good: {definition}",)

@@ -36,7 +36,7 @@ def index(statement: str) -> Definition:
     """CREATE INDEX, whatever its name, its table's name and whether concurrently. Raises Unreadable."""
     tree = _parsed(statement)
     found = tree.stmts[0].stmt.index_stmt
-    found.idxname, found.concurrent, found.if_not_exists = "i", False, False
+    found.idxname, found.concurrent, found.if_not_exists, found.table_space = "i", False, False, ""
     found.relation.CopyFrom(nodes.RangeVar(relname="t", inh=True, relpersistence="p"))
     elements = [param.index_elem for param in found.index_params]
     taken = [_taken(element, "expr") for element in elements if element.HasField("expr")]

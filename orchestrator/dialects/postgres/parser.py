@@ -154,13 +154,16 @@ def retarget(statement: str, old: str, new: str) -> str:
     return str(postgast.deparse(tree))
 
 
-def index_statement(definition: str, name: str, renamed: tuple[str, str] | None) -> str:
-    """CREATE INDEX CONCURRENTLY of a copied definition under another name."""
+def index_statement(
+    definition: str, name: str, renamed: tuple[str, str] | None = None, tablespace: str | None = None
+) -> str:
+    """CREATE INDEX CONCURRENTLY of a copied definition under another name, in a tablespace if not the default one."""
     text = retarget(definition, *renamed) if renamed else definition
     tree = postgast.parse(text)
     statement = tree.stmts[0].stmt.index_stmt
     statement.idxname = name
     statement.concurrent = True
+    statement.table_space = tablespace or ""
     return str(postgast.deparse(tree))
 
 

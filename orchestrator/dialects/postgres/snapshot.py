@@ -20,6 +20,7 @@ from orchestrator.core.catalog import (
     Dependent,
     ExpressionFacts,
     Index,
+    IndexExtras,
     Question,
     Table,
     TableName,
@@ -74,7 +75,10 @@ SELECT c.relname, pg_catalog.pg_get_indexdef(i.indexrelid),
               AND a.attnum > 0 ORDER BY a.attnum),
        i.indisunique, i.indisprimary, i.indisvalid,
        (SELECT k.conname FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid LIMIT 1),
-       i.indisreplident
+       i.indisreplident, pg_catalog.obj_description(i.indexrelid, 'pg_class'),
+       (SELECT s.spcname::text FROM pg_catalog.pg_tablespace s WHERE s.oid = c.reltablespace),
+       ARRAY(SELECT ARRAY[a.attnum::int, a.attstattarget::int] FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0 ORDER BY a.attnum)
   FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
  WHERE i.indrelid = %s ORDER BY c.relname
 """
@@ -84,7 +88,17 @@ SELECT k.conname, k.contype::text,
                WITH ORDINALITY AS u(attnum, place)
                JOIN pg_catalog.pg_attribute a ON a.attrelid = %(oid)s AND a.attnum = u.attnum ORDER BY u.place),
        pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, k.conrelid <> %(oid)s,
-       pg_catalog.pg_get_expr(k.conbin, k.conrelid)
+       pg_catalog.pg_get_expr(k.conbin, k.conrelid),
+       (SELECT ARRAY[n.nspname::text, r.relname::text] FROM pg_catalog.pg_class r
+          JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace WHERE r.oid = k.confrelid),
+       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS u(attnum, place)
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum ORDER BY u.place),
+       (SELECT x.relname::text FROM pg_catalog.pg_class x WHERE x.oid = k.conindid),
+       CASE WHEN k.condeferred THEN ' DEFERRABLE INITIALLY DEFERRED' WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END,
+       pg_catalog.obj_description(k.oid, 'pg_constraint'),
+       ARRAY(SELECT DISTINCT w.ev_class::regclass::text FROM pg_catalog.pg_depend d
+               JOIN pg_catalog.pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+              WHERE d.refclassid = 'pg_constraint'::regclass AND d.refobjid = k.oid ORDER BY 1)
   FROM pg_catalog.pg_constraint k
  WHERE (k.conrelid = %(oid)s OR k.contype = 'f' AND k.confrelid = %(oid)s) AND k.contype IN ('c', 'f', 'p', 'u', 'x')
    AND k.conparentid = 0 ORDER BY k.conname
@@ -238,7 +252,7 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
         access=Access(head[9], tuple(_grants(head[10]))),
         comment=head[11],
         columns=columns,
-        indexes=tuple(Index(r[0], r[1], tuple(r[2]), *r[3:]) for r in rows(_INDEXES)),
+        indexes=tuple(_index(*row) for row in rows(_INDEXES)),
         constraints=tuple(_constraint(connection, row, columns) for row in rows(_CONSTRAINTS)),
         triggers=tuple(_trigger(*row) for row in rows(_TRIGGERS)),
         dependents=tuple(Dependent(*r) for r in rows(DEPENDENTS)),
@@ -247,10 +261,33 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
 
 
 def _constraint(connection: psycopg.Connection, row: tuple[Any, ...], columns: tuple[Column, ...]) -> Constraint:
-    name, kind, over, definition, validated, inbound, condition = row
+    name, kind, over, definition, validated, inbound, condition, references, to, *others = row
     types = {column.name: column.type for column in columns if column.name in over}
     refused = () if inbound else demands(connection, kind, types, definition, condition)
-    return Constraint(name, kind, tuple(over), definition, validated, inbound, refused)
+    where = TableName(*references) if references else None
+    index, deferrable, comment, views = others
+    return Constraint(
+        name=name,
+        kind=kind,
+        columns=tuple(over),
+        definition=definition,
+        validated=validated,
+        inbound=inbound,
+        demands=refused,
+        condition=condition,
+        references=where,
+        to=tuple(to),
+        index=index,
+        deferrable=deferrable,
+        comment=comment,
+        views=tuple(views),
+    )
+
+
+def _index(*row: Any) -> Index:
+    name, definition, columns, unique, primary, valid, constraint, identity, comment, tablespace, statistics = row
+    extras = IndexExtras(comment, tablespace, tuple((place, target) for place, target in statistics))
+    return Index(name, definition, tuple(columns), unique, primary, valid, constraint, identity, extras)
 
 
 def _trigger(*row: Any) -> Trigger:

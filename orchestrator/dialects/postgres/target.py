@@ -79,6 +79,9 @@ class PostgresSession:
         """Send the Step's undo once; each of its messages is a transaction of its own. Raises TargetError."""
         rendered = kinds.render(step)
         self._prepare(step, rendered)
+        if rendered.undo_scans:
+            with translated():
+                self._link.execute("SET statement_timeout = 0")
         if rendered.concurrent:
             self._alone(rendered.undo, mark)
         for message in () if rendered.concurrent else rendered.undo:

@@ -6,7 +6,7 @@ from psycopg.sql import Composable, Composed
 
 from orchestrator.core.catalog import TableName
 from orchestrator.dialects.postgres.kinds import Message
-from orchestrator.dialects.postgres.text import fill, name, raw, table
+from orchestrator.dialects.postgres.text import fill, literal, name, raw, table
 
 
 def alter(where: TableName, action: str, **parts: Composable) -> Composed:
@@ -62,3 +62,11 @@ def set_not_null(where: TableName, column: str, proof: str) -> Message:
         alter(where, "ALTER COLUMN {c} SET NOT NULL", c=name(column)),
         alter(where, "DROP CONSTRAINT {k}", k=name(proof)),
     )
+
+
+def commented(where: TableName, constraint: str, comment: str | None) -> Message:
+    """The comment of a constraint, where it has one."""
+    if comment is None:
+        return ()
+    statement = "COMMENT ON CONSTRAINT {k} ON {t} IS {x}"
+    return (fill(statement, k=name(constraint), t=table(where), x=literal(comment)),)

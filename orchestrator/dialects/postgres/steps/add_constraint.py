@@ -23,7 +23,10 @@ from orchestrator.dialects.postgres.text import name, raw, table, text
 
 def _render(step: AddConstraint) -> Rendered:
     undo = (drop_constraint_if_exists(step.table, step.name),)
-    return Rendered(((_statement(step),),), exclusive(step.table), (undo,))
+    lock = exclusive(step.table)
+    if step.references is not None:
+        lock = f"SHARE ROW EXCLUSIVE on {step.table} and {step.references}, catalog change only"
+    return Rendered(((_statement(step),),), lock, (undo,))
 
 
 def _statement(step: AddConstraint) -> Composed:

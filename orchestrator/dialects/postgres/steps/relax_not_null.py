@@ -33,7 +33,9 @@ def _render(step: RelaxNotNull) -> Rendered:
     )
     forward = (drop_not_null(step.table, step.column),)
     repair = ((drop_constraint_if_exists(step.table, step.proof),),)
-    return Rendered((forward,), exclusive(step.table), undo, "refused while a row holds NULL in it", repair=repair)
+    return Rendered(
+        (forward,), exclusive(step.table), undo, "refused while a row holds NULL in it", undo_scans=True, repair=repair
+    )
 
 
 def _observe(look: Look, step: RelaxNotNull) -> Observation:
