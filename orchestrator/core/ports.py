@@ -84,7 +84,8 @@ class Marks:
 class Cursor:
     """Where a Backfill stands. ``position`` is the last key finished (as text), or the next page; None at the start.
 
-    ``turn`` says in which row the marker is by now, ``moves`` how often it was updated there.
+    ``turn`` says in which row the marker is by now, ``moves`` how often it was updated there. ``fenced`` are the seconds that
+    the server has spent on the fence checks of batches so far, each from BEGIN to the answer.
     """
 
     position: tuple[str, ...] | None
@@ -93,6 +94,7 @@ class Cursor:
     ended: bool = False
     turn: int = 0
     moves: int = 0
+    fenced: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from orchestrator.core.ports import Cursor, LockNotGranted, Mark, Session, Targe
 from orchestrator.core.progress import Progress
 from orchestrator.core.step import Backfill
 from orchestrator.core.throttle import next_rows, ruling
-from orchestrator.engine.run import Run, jittered
+from orchestrator.engine.run import Cost, Run, jittered
 from orchestrator.plugins import discover
 from state.model import BackfillRow
 
@@ -70,6 +70,7 @@ def fill(run: Run, session: Session, planned: PlannedStep, step: Backfill) -> No
     cursor = _mopped_up(pace, session, step, mark, cursor)
     session.end_backfill(step, mark, cursor)
     pace.reporter.report(cursor, force=True)
+    run.cost[planned.ordinal] = Cost(pace.working, pace.guarding + cursor.fenced)
 
 
 def _mopped_up(pace: _Pace, session: Session, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
@@ -142,6 +143,8 @@ class _Pace:
     step: Backfill
     reporter: _Reporter
     rows: int
+    working: float = 0.0
+    guarding: float = 0.0
     _read_at: float = 0.0
 
     def through(self, send: Callable[[Backfill, Mark, Cursor], Cursor], mark: Mark, cursor: Cursor) -> Cursor:
@@ -158,16 +161,22 @@ class _Pace:
                 time.sleep(jittered(0.1))
             else:
                 took = time.monotonic() - started
+                self.working += took
                 self.rows = next_rows(self.rows, took, self.step.statement_time, self.step.batch_rows)
                 self.reporter.report(done)
                 return done
         raise AssertionError("the last try returns or raises")
 
+    def _stop_unless_ours(self) -> None:
+        began = time.monotonic()
+        self.run.lease.check()
+        self.run.stop_if_held()
+        self.guarding += time.monotonic() - began
+
     def _wait_for_signals(self, cursor: Cursor) -> None:
         """Return once lease, hold and every signal allow a batch; signals are read every SIGNALS_EVERY seconds."""
         while True:
-            self.run.lease.check()
-            self.run.stop_if_held()
+            self._stop_unless_ours()
             if time.monotonic() - self._read_at < SIGNALS_EVERY:
                 return
             signals = discover("orchestrator.signals").values()

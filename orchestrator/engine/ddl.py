@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 
 from orchestrator.core.errors import Indeterminate, LeaseLost, OrchError, Unreachable, Waiting
 from orchestrator.core.plan import PlannedStep
@@ -49,7 +50,8 @@ def execute(run: Run, planned: PlannedStep) -> None:
     run.registry.step_started(run.change.id, planned.ordinal, run.lease.fence)
     run.tell("step.started", planned.description, planned.ordinal)
     _insist(run, planned)
-    run.registry.step_done(run.change.id, planned.ordinal, run.lease.fence)
+    cost = run.cost.get(planned.ordinal)
+    run.registry.step_done(run.change.id, planned.ordinal, run.lease.fence, asdict(cost) if cost else None)
     run.tell("step.done", planned.description, planned.ordinal)
 
 

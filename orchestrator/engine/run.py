@@ -28,6 +28,14 @@ def step_id(plan_sha256: str, change_id: str, ordinal: int) -> str:
     return f"{change_id}:{plan_sha256[:12]}:{ordinal}"
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the batches of a Backfill took, in seconds, and how much of it lease, hold and fence did."""
+
+    batch_seconds: float
+    guard_seconds: float
+
+
 @dataclass
 class Run:
     """A Change being run under a Lease."""
@@ -38,6 +46,7 @@ class Run:
     plan: Plan
     lease: Lease
     listen: Listener
+    cost: dict[int, Cost] = field(default_factory=dict)
     _looked: float = field(default=0.0)
 
     def mark(self, planned: PlannedStep) -> Mark:

@@ -42,7 +42,7 @@ class Ratio:
         return statistics.median(self.rounds)
 
     def line(self) -> str:
-        return f"{self.name:<62} {self.median:6.2f}  ({min(self.rounds):.2f} to {max(self.rounds):.2f})  {self.unit}"
+        return f"{self.name:<62} {self.median:7.3f}  ({min(self.rounds):.3f} to {max(self.rounds):.3f})  {self.unit}"
 
 
 def table(link: psycopg.Connection, indexes: int) -> None:
@@ -118,6 +118,15 @@ def prepared(url: str, change: str) -> Callable[[], None]:
     return run
 
 
+def guards(url: str) -> list[Ratio]:
+    """What lease, hold and fence took of the batches' time, as each run wrote it down with its outcome."""
+    query = "SELECT payload::json -> 'data' FROM orch.event WHERE kind = 'step.done' AND payload LIKE '%guard_seconds%'"
+    with psycopg.connect(url) as link:
+        costs = [row[0] for row in link.execute(query).fetchall()]
+    rounds = tuple(cost["guard_seconds"] / cost["batch_seconds"] for cost in costs)
+    return [Ratio("lease, hold and fence in the batches above", "of their time (bar: 0.02)", rounds)]
+
+
 def writes(url: str) -> list[Ratio]:
     """What the sync trigger costs an application that updates the mirrored column, one row a transaction."""
     rounds = []
@@ -163,7 +172,7 @@ def main() -> None:
         url = embedded.create_database(server, "bench")
         with Service(Config(registry_url=url, targets={"bench": TargetConfig("bench", url)})) as service:
             service.init()
-        results = [*backfills(url, 0), *backfills(url, 4), *writes(url), *start_up(url)]
+        results = [*backfills(url, 0), *backfills(url, 4), *guards(url), *writes(url), *start_up(url)]
     sys.stdout.write("\n".join(ratio.line() for ratio in results) + "\n")
     machine = {"machine": platform.platform(), "cores": os.cpu_count(), "python": platform.python_version()}
     report = {**machine, "rows": ROWS, "ratios": [{"name": r.name, "rounds": r.rounds} for r in results]}

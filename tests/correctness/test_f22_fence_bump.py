@@ -47,16 +47,6 @@ def overlapping_lanes(url: str, name: str) -> Iterator[list[str]]:
             thread.join(10)
 
 
-def test_a_bump_that_only_waits_is_starved(release: Release) -> None:
-    """What the rule is for: this is what a plain UPDATE sees, whatever its lock_timeout."""
-    PostgresTarget("t", release.url).raise_fence("change", 1, 5)
-    with overlapping_lanes(release.url, "lanes"), psycopg.connect(release.url, autocommit=True) as link:
-        time.sleep(HOLD)
-        link.execute("SET lock_timeout = '100ms'; SET statement_timeout = '2s'")
-        with pytest.raises(psycopg.errors.QueryCanceled):
-            link.execute("UPDATE orch_target.fence SET fence = 2")
-
-
 def test_older_lanes_are_ended_until_the_bump_gets_through(release: Release) -> None:
     target = PostgresTarget("t", release.url)
     target.raise_fence("change", 1, 5)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.sql import Composable, Composed
@@ -68,11 +68,12 @@ def batch(link: psycopg.Connection, send: Send, step: Backfill, mark: Mark, curs
     return _after(moved, _fill(send, step, mark, where, moved, last), done=last)
 
 
-def _after(cursor: Cursor, rows: int, *, done: bool) -> Cursor:
+def _after(cursor: Cursor, sent: _Sent, *, done: bool) -> Cursor:
     """The cursor after its batch, whose marker may have gone over to the next row."""
     rotated = cursor.moves >= ROTATE_EVERY
     turn, moves = (cursor.turn + 1, 0) if rotated else (cursor.turn, cursor.moves + 1)
-    return replace(cursor, rows=cursor.rows + rows, done=done, turn=turn, moves=moves)
+    rows, fenced = cursor.rows + sent.rows, cursor.fenced + sent.fenced
+    return replace(cursor, rows=rows, done=done, turn=turn, moves=moves, fenced=fenced)
 
 
 def _range(link: psycopg.Connection, step: Backfill, cursor: Cursor) -> tuple[Composable, tuple[str, ...] | None, bool]:
@@ -95,7 +96,7 @@ def _pages(link: psycopg.Connection, step: Backfill) -> tuple[int, float]:
     return (int(row[0]), float(row[1])) if row else (0, 1.0)
 
 
-def _fill(send: Send, step: Backfill, mark: Mark, where: Composable, cursor: Cursor, last: bool) -> int:
+def _fill(send: Send, step: Backfill, mark: Mark, where: Composable, cursor: Cursor, last: bool) -> _Sent:
     """Send one range. Rows whose conversion raises are left, recorded, and never fail the batch."""
     try:
         return _sent(send, mark, (batches.update(step, where),), cursor, last)
@@ -107,17 +108,30 @@ def _fill(send: Send, step: Backfill, mark: Mark, where: Composable, cursor: Cur
     return _sent(send, mark, tuple(statements), cursor, last)
 
 
-def _sent(send: Send, mark: Mark, statements: tuple[Composed, ...], cursor: Cursor, last: bool) -> int:
+class _Sent(NamedTuple):
+    """What a message did: rows updated, and the seconds in which its fence was checked."""
+
+    rows: int
+    fenced: float
+
+
+_FENCE = """SELECT orch_target.check_fence({c}, {f}),
+    pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.statement_timestamp())"""
+"""statement_timestamp() is when the whole message arrived, so what it costs to check the fence is told with the answer."""
+
+
+def _sent(send: Send, mark: Mark, statements: tuple[Composed, ...], cursor: Cursor, last: bool) -> _Sent:
     """One message; the row count is that of its UPDATE, the third result (after BEGIN and the fence check)."""
-    fence = fill("SELECT orch_target.check_fence({c}, {f})", c=literal(mark.change_id), f=literal(mark.fence))
+    fence = fill(_FENCE, c=literal(mark.change_id), f=literal(mark.fence))
     parts = [raw("BEGIN"), fence, *statements, _move(mark, cursor, last), raw("COMMIT")]
     results = send(joined("; ", parts))
     results.nextset()
+    answer = results.fetchone()
     results.nextset()
     rows = max(0, results.rowcount)
     while results.nextset():
         pass
-    return rows
+    return _Sent(rows, float(answer[1]) if answer else 0.0)
 
 
 def _move(mark: Mark, cursor: Cursor, last: bool) -> Composed:
@@ -142,9 +156,9 @@ def mop_up(link: psycopg.Connection, send: Send, step: Backfill, mark: Mark, cur
     """One batch of what is left anywhere (moved keys, skipped rows; F15); ``ended`` once a pass finds nothing."""
     prefix = _prefix(step)
     where = batches.left_over(step, prefix)
-    rows = _sent(send, mark, (batches.update(step, where, prefix),), cursor, True)
-    cursor = _after(cursor, rows, done=True)
-    return cursor if rows else replace(cursor, ended=not _counted(link, batches.any_left(step, prefix)))
+    sent = _sent(send, mark, (batches.update(step, where, prefix),), cursor, True)
+    cursor = _after(cursor, sent, done=True)
+    return cursor if sent.rows else replace(cursor, ended=not _counted(link, batches.any_left(step, prefix)))
 
 
 def left(link: psycopg.Connection, step: Backfill) -> int:
