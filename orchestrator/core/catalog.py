@@ -130,7 +130,7 @@ class Trigger:
 class Dependent:
     """Something that reads or names a column: a view, rule, policy, publication, generated column, function.
 
-    ``blocks`` is the reason for people; column is empty where the whole table is meant.
+    ``column`` is empty where the whole table is meant, and ``*`` for what outside of the table needs it to be there at all.
     """
 
     kind: str

@@ -16,6 +16,7 @@ from orchestrator.core.errors import PlanRefused
 from orchestrator.core.gate import GatePolicy
 from orchestrator.core.ports import Reader
 from orchestrator.core.step import (
+    PURGES,
     AddColumn,
     AddConstraint,
     Backfill,
@@ -23,6 +24,7 @@ from orchestrator.core.step import (
     InstallSync,
     Mirror,
     ParkColumn,
+    ParkTable,
     PurgeColumn,
     RunSql,
     Step,
@@ -181,7 +183,7 @@ def compose(
 def _place(planned: PlannedStep) -> tuple[int, bool]:
     """By phase; what drops comes last, since nothing of its phase can be taken back afterwards."""
     step = planned.step
-    return PHASES.index(planned.phase), isinstance(step, PurgeColumn) or (isinstance(step, RunSql) and step.last)
+    return PHASES.index(planned.phase), isinstance(step, PURGES) or (isinstance(step, RunSql) and step.last)
 
 
 def _merge_switches(steps: list[PlannedStep]) -> list[PlannedStep]:
@@ -214,6 +216,10 @@ def _nothing_taken_away(reads: tuple[frozenset[tuple[str, str]], ...], drafts: t
     """Refuse operations of which one parks what another reads, or whose twins would replace the same object."""
     taken: dict[tuple[str, str], int] = {}
     for place, draft in enumerate(drafts, 1):
+        for parked in {str(planned.step.table) for planned in draft.steps if isinstance(planned.step, ParkTable)}:
+            for other, names in enumerate(reads, 1):
+                if other != place and any(table == parked for table, _ in names):
+                    raise PlanRefused(f"operation {other} reads {parked}, which {place} takes away", _APART)
         for park in (planned.step for planned in draft.steps if isinstance(planned.step, ParkColumn)):
             table = str(park.table)
             for other, names in enumerate(reads, 1):

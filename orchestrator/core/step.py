@@ -446,6 +446,24 @@ class PurgeColumn:
     kind: Literal["purge_column"] = "purge_column"
 
 
+@dataclass(frozen=True, slots=True)
+class ParkTable:
+    """Contract's reversible half: rename a table away. All that hangs on it stays with it."""
+
+    table: TableName
+    parked: str
+    kind: Literal["park_table"] = "park_table"
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeTable:
+    """The real drop of a table, which has been parked under the name ``parked``."""
+
+    table: TableName
+    parked: str
+    kind: Literal["purge_table"] = "purge_table"
+
+
 Step = (
     AddColumn
     | SetDefault
@@ -468,5 +486,10 @@ Step = (
     | CreateTable
     | AddEnumValue
     | RunSql
+    | ParkTable
+    | PurgeTable
 )
 """Every primitive effect. A dialect that renders and observes these can run every Operation."""
+
+PURGES = (PurgeColumn, PurgeTable)
+"""What drops for good: it comes last, and nothing leads back from it."""

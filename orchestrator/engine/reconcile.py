@@ -15,7 +15,7 @@ from orchestrator.core.errors import Indeterminate, OrchError
 from orchestrator.core.plan import PHASES, PlannedStep
 from orchestrator.core.ports import Seen
 from orchestrator.core.reckoning import Reckoning, reckon
-from orchestrator.core.step import PurgeColumn
+from orchestrator.core.step import PURGES
 from orchestrator.engine import ddl, runner
 from orchestrator.engine.run import Run
 from state import queries
@@ -142,7 +142,7 @@ def _half_contracted(run: Run, phase: str, last: int) -> bool:
     """Take back a contract that was left half done: people are asked anew. True where that was done."""
     steps = run.plan.of(phase)
     done = [step for step in steps if step.ordinal <= last]
-    if phase != "contract" or len(done) == len(steps) or any(isinstance(step.step, PurgeColumn) for step in done):
+    if phase != "contract" or len(done) == len(steps) or any(isinstance(step.step, PURGES) for step in done):
         return False
     _found(run, done)
     for planned in reversed(done):
@@ -229,7 +229,7 @@ def _make_up(run: Run, gone: tuple[PlannedStep, ...], ask: Questions) -> None:
     contract = tuple(planned for planned in gone if planned.phase in _CONTRACT)
     if contract or state is State.COMPLETED:
         _again(run, [planned for planned in gone if planned not in contract])
-    if all(isinstance(planned.step, PurgeColumn) for planned in contract):
+    if all(isinstance(planned.step, PURGES) for planned in contract):
         _again(run, contract)
     elif state in (State.CONTRACTING, State.CONTRACTED):
         if state is State.CONTRACTED:

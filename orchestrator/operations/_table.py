@@ -93,6 +93,16 @@ def not_in_sync(table: Table, column: Column) -> None:
         )
 
 
+def at_rest(table: Table) -> None:
+    """Refuse a table of which another change keeps, or has parked, a part: its steps name the table. Raises PlanRefused."""
+    parked = [column.name for column in table.columns if column.name.startswith("_orch_parked_")]
+    if parked or any(trigger.ours for trigger in table.triggers):
+        raise PlanRefused(
+            f"another change is under way on {table.name}",
+            "take that change to completed, or abort it, first (orch status lists them)",
+        )
+
+
 def no_dependents(table: Table, column: Column) -> None:
     """Refuse a column that a view, policy, publication … names. Raises PlanRefused, naming each."""
     found = [d for d in table.dependents if d.column in ("", column.name)]

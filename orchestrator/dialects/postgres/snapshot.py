@@ -143,6 +143,26 @@ SELECT CASE d.classid WHEN 'pg_rewrite'::regclass THEN 'view' WHEN 'pg_policy'::
                 ON g.attrelid = f.adrelid AND g.attnum = f.adnum
              WHERE f.oid = d.objid AND g.attgenerated <> '' AND g.attnum <> d.refobjsubid))
 UNION
+SELECT 'dependent', pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), '*'
+  FROM pg_catalog.pg_depend d
+ WHERE d.deptype = 'n'
+   AND (d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s
+        AND (d.classid = 'pg_proc'::regclass
+          OR d.classid = 'pg_rewrite'::regclass AND NOT EXISTS (
+                 SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid AND r.ev_class = d.refobjid)
+          OR d.classid = 'pg_policy'::regclass AND NOT EXISTS (
+                 SELECT FROM pg_catalog.pg_policy p WHERE p.oid = d.objid AND p.polrelid = d.refobjid)
+          OR d.classid = 'pg_constraint'::regclass AND NOT EXISTS (
+                 SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = d.objid AND k.conrelid = d.refobjid))
+     OR d.refclassid = 'pg_type'::regclass AND EXISTS (
+            SELECT FROM pg_catalog.pg_type t
+             WHERE t.typrelid = %(oid)s AND d.refobjid IN (t.oid, t.typarray) AND d.objid <> t.typrelid)
+     OR d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_attrdef'::regclass AND EXISTS (
+            SELECT FROM pg_catalog.pg_depend o JOIN pg_catalog.pg_class s ON s.oid = o.objid AND s.relkind = 'S'
+             WHERE o.classid = 'pg_class'::regclass AND o.objid = d.refobjid AND o.refclassid = 'pg_class'::regclass
+               AND o.refobjid = %(oid)s AND o.deptype IN ('a', 'i'))
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_attrdef f WHERE f.oid = d.objid AND f.adrelid = %(oid)s))
+UNION
 SELECT 'publication', t.pubname::text, '' FROM pg_catalog.pg_publication_tables t
   JOIN pg_catalog.pg_class c ON c.relname = t.tablename JOIN pg_catalog.pg_namespace n
     ON n.oid = c.relnamespace AND n.nspname = t.schemaname

@@ -37,6 +37,13 @@ def partial(detail: str) -> Observation:
     return Observation(Seen.PARTIAL, detail)
 
 
+def relation(look: Look, where: TableName) -> str | None:
+    """pg_class.relkind of the relation of that name; None when there is none."""
+    query = "SELECT c.relkind::text FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%s)"
+    row = look.row(query, quoted_name(where))
+    return None if row is None else str(row[0])
+
+
 def columns(look: Look, where: TableName) -> Columns:
     """Column → (type, NOT NULL, default) of the table now; empty when there is none."""
     return columns_now(look.connection, where)

@@ -13,7 +13,7 @@ from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.snapshot import quoted_name
 from orchestrator.dialects.postgres.steps._access import given
 from orchestrator.dialects.postgres.steps._same import same
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, constraint, foreign, other_constraint
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, constraint, foreign, other_constraint, relation
 from orchestrator.dialects.postgres.text import fill, joined, literal, name, raw, table, text
 
 
@@ -94,19 +94,18 @@ SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attno
        a.attgenerated::text, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
   FROM pg_catalog.pg_attribute a
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
- WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE a.attrelid = pg_catalog.to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
 """
 
 
 def _observe(look: Look, step: CreateTable) -> Observation:
     """By columns and constraints. Others may have been added since, and comments and access be changed by anybody."""
-    query = "SELECT c.oid, c.relkind::text FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%s)"
-    row = look.row(query, quoted_name(step.table))
-    if row is None:
+    kind = relation(look, step.table)
+    if kind is None:
         return ABSENT
-    if row[1] != "r":
+    if kind != "r":
         return foreign(f"{step.table} is a relation, but no ordinary table")
-    found = {column[0]: column[1:] for column in look.rows(_COLUMNS, row[0])}
+    found = {column[0]: column[1:] for column in look.rows(_COLUMNS, quoted_name(step.table))}
     for column in step.columns:
         if (wrong := _other_column(look, step, column, found.get(column.name))) is not None:
             return wrong
