@@ -61,7 +61,7 @@ NO_EXTRAS = IndexExtras()
 class Index:
     """One index. ``columns`` are the table's columns it touches anywhere (key, INCLUDE, expression, predicate).
 
-    ``replica_identity``: subscribers are told of a row by its columns.
+    ``replica_identity``: subscribers are told of a row by its columns. ``options`` are its storage parameters.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Index:
     constraint: str | None = None
     replica_identity: bool = False
     extras: IndexExtras = NO_EXTRAS
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -367,6 +367,17 @@ class DropIndex:
 
 
 @dataclass(frozen=True, slots=True)
+class SwapIndex:
+    """The index ``new`` takes the name of the old one, which becomes ``parked``; undo trades the names back."""
+
+    table: TableName
+    name: str
+    new: str
+    parked: str
+    kind: Literal["swap_index"] = "swap_index"
+
+
+@dataclass(frozen=True, slots=True)
 class ValidateConstraint:
     """VALIDATE CONSTRAINT: scans under SHARE UPDATE EXCLUSIVE, which blocks neither reads nor writes.
 
@@ -477,6 +488,7 @@ Step = (
     | AttachConstraint
     | DropConstraint
     | DropIndex
+    | SwapIndex
     | ValidateConstraint
     | SetNotNull
     | SwitchReads

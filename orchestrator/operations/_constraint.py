@@ -31,11 +31,11 @@ def added(
     yield PlannedStep("contract", ValidateConstraint(table.name, name), f"prove {name} for all rows of {table.name}")
 
 
-def notes(table: Table, name: str, breaks: str) -> tuple[str, ...]:
+def notes(table: Table, name: str, breaks: str, back: str = "drop_constraint") -> tuple[str, ...]:
     """What the operator must know."""
     return (
         f"from contract on, writes that break {name} of {table.name} fail ({breaks}); contract waits while a row does",
-        f"contract completes what adds {name}; to go back, drop_constraint it by another change",
+        f"contract completes what adds {name}; to go back, {back} it by another change",
     )
 
 

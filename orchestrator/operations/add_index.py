@@ -1,61 +1,78 @@
-"""Build an index without blocking writes (CREATE INDEX CONCURRENTLY); an invalid leftover is dropped and built again."""
+"""Build an index without blocking writes (CREATE INDEX CONCURRENTLY); an invalid leftover is dropped and built again.
+
+Keys are columns or expressions, with an operator class, a collation or an order if wanted; it may carry columns along, cover
+some rows only, and be of any method. It is built in expand. A unique one could break an old version's write, so it is built in
+contract, whose gate names rows that are there twice by key and waits for them.
+"""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from orchestrator.core.catalog import Catalog, Question
-from orchestrator.core.errors import PlanRefused
+from orchestrator.core.catalog import Catalog, Question, Table
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import CreateIndex
-from orchestrator.operations._model import Name, OperationModel, checked, shortened
-from orchestrator.operations._table import writable
+from orchestrator.core.step import CreateIndex, Rule
+from orchestrator.operations import _constraint, _table
+from orchestrator.operations._index import Asked, Key, Keys
+from orchestrator.operations._model import Name, OperationModel, at, key_of, shortened
 
 
 class AddIndex(OperationModel):
-    """``add_index: {table: orders, columns: [status], where: status <> 'done'}``."""
+    """``add_index: {table: orders, columns: [status, {expression: lower(email), order: desc}], where: status <> 'done'}``.
 
-    columns: list[Name] = Field(min_length=1)
+    A key is a column, or ``{column: …}`` or ``{expression: …}`` with ``opclass``, ``collation``, ``order`` (asc, desc) and
+    ``nulls`` (first, last). Without ``name`` it is called as PostgreSQL would.
+    """
+
+    columns: Keys = Field(min_length=1)
     name: Name | None = None
     unique: bool = False
     where: str | None = None
     include: list[Name] = []
     method: Name = "btree"
 
+    def _asked(self) -> Asked:
+        return Asked(self.table, self.columns, self.include, self.where, self.method, self.unique)
+
     def questions(self) -> tuple[Question, ...]:
-        """The predicate must be a boolean expression over the row."""
-        return () if self.where is None else (Question(self.table, self.where, "boolean"),)
+        """Its expressions, and its condition."""
+        return tuple(self._asked().questions())
 
     def touches(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
         """The index only: two operations may index one column, but not under one name."""
-        return frozenset({(str(catalog.table(self.table).name), f"index {self._name(catalog)}")})
+        return at(catalog, self.table, f"index {self._name(catalog)}")
 
     def reads(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
         """What it indexes, includes and restricts itself to."""
-        table = str(catalog.table(self.table).name)
-        return super().reads(catalog) | {(table, name) for name in (*self.columns, *self.include)}
+        return super().reads(catalog) | at(catalog, self.table, *self._asked().columns())
 
     def _name(self, catalog: Catalog) -> str:
-        head = "_".join((catalog.table(self.table).name.name, *self.columns))
-        return self.name or shortened(head, "_idx")
+        keys = (key if isinstance(key, str) else key.column or "expr" for key in self.columns)
+        return self.name or shortened("_".join((catalog.table(self.table).name.name, *keys)), "_idx")
 
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
-        """One concurrent build, in expand."""
+        """One concurrent build, in expand; in contract where it is unique."""
         table = catalog.table(self.table)
-        writable(table)
-        for column in (*self.columns, *self.include):
-            table.column(column)
+        _table.writable(table)
         name = self._name(catalog)
-        if any(index.name == name for index in table.indexes):
-            raise PlanRefused(f"an index {name} already exists on {table.name}", "choose another name:")
-        if self.where is not None:
-            question = Question(self.table, self.where, "boolean")
-            checked(catalog, question, what=f"where of index {name}", synced=False)
+        _constraint.free_name(table, name)
+        self._asked().check(catalog, name)
         step = CreateIndex(
-            table.name, name, tuple(self.columns), tuple(self.include), self.method, self.unique, self.where
+            table.name,
+            name,
+            definition=self._asked().definition(table, name),
+            rule=self._rule(table) if self.unique else None,
         )
-        notes = (f"{name} is unique: duplicates make the build fail and are then named",) if self.unique else ()
-        return Draft((PlannedStep("expand", step, f"build {name} on {table.name} concurrently"),), notes)
+        planned = PlannedStep(
+            "contract" if self.unique else "expand", step, f"build {name} on {table.name} concurrently"
+        )
+        return Draft((planned,), _constraint.notes(table, name, "23505", "drop_index") if self.unique else ())
+
+    def _rule(self, table: Table) -> Rule | None:
+        """Rows are compared by columns; by an expression only the build itself can tell."""
+        if any(isinstance(key, Key) for key in self.columns):
+            return None
+        return Rule("unique", key_of(table), tuple(str(key) for key in self.columns), self.where)
 
 
 plugin = AddIndex

@@ -169,6 +169,8 @@ class _Renamer:
             if inner is not None and value.keys() <= inner.model_fields.keys():
                 return self._body(inner, value)
             return {str(self.name(name)): self._value(field, key, each) for name, each in value.items()}
+        if isinstance(value, dict) and (inner := _model(field.annotation)) is not None:
+            return self._body(inner, value)
         if not isinstance(value, str):
             return value
         if key in ("table", "references"):
@@ -186,6 +188,13 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(_model_in, get_args(annotation))), None)
+
+
+def _model(annotation: Any) -> Any:
+    """The model inside an annotation, if there is one."""
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    return next((found for each in get_args(annotation) if (found := _model(each)) is not None), None)
 
 
 def _is_name(metadata: Iterable[Any], annotation: Any) -> bool:

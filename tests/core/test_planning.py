@@ -189,7 +189,7 @@ INVALID = Index("broken", "CREATE INDEX broken ON public.orders (email)", ("emai
         (operation("change_type", column="status", to="x", type="int"), {}, "has the default"),
         (operation("change_type", column="note", to="x", type="int", up="email"), {}, "must read the column note"),
         (operation("add_index", columns=["nope"]), {}, "no column 'nope'"),
-        (operation("add_index", columns=["id"], name="orders_pkey"), {}, "index orders_pkey already exists"),
+        (operation("add_index", columns=["id"], name="orders_pkey"), {}, "index orders_pkey already"),
         (operation("add_column", column="x", type="int", default="id"), {}, "it reads id"),
         (operation("set_default", column="note", default="email"), {}, "it reads email"),
         (operation("set_default", column="email", default="''"), {"columns": column("email", identity=True)}, "an identity"),

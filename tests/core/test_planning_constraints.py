@@ -117,6 +117,11 @@ def test_operations_in_each_others_way_are_named(
         (INDEX, {"indexes": (KEPT,)}, "belongs to the constraint one"),
         (INDEX, {"indexes": (IDENTITY,)}, "subscribers are told of rows"),
         (INDEX, {"indexes": (ONE,), "constraints": (BY_ONE,)}, "foreign key lines_order of another table"),
+        (operation("replace_index", index="nope"), {}, "has no index nope"),
+        (operation("replace_index", index="one"), {"indexes": (ONE,)}, "is unique"),
+        (operation("replace_index", index="one"), {"indexes": (KEPT,)}, "belongs to the constraint one"),
+        (operation("replace_index", index="one", columns=["nope"]), {"indexes": (GIST,)}, "no column 'nope'"),
+        (operation("add_index", columns=[{"column": "nope"}]), {}, "no column 'nope'"),
         (operation("drop_constraint", constraint="nope"), {}, "has no constraint nope"),
         (DROP, {"constraints": (EXCLUDED,), "indexes": (GIST,)}, "exclusion constraint"),
         (DROP, {"constraints": (KEY, BY_ONE), "indexes": (KEPT,)}, "foreign key lines_order of another table"),
@@ -130,6 +135,44 @@ def test_refusals_say_what_and_how_around(asked: Any, table: dict[str, Any], wor
     with pytest.raises(PlanRefused, match=words) as refused:
         planned(asked, **table)
     assert refused.value.next_step
+
+
+def test_an_index_in_use_is_replaced_under_its_name() -> None:
+    index = replace(ONE, definition="CREATE INDEX one ON public.orders USING btree (email)", unique=False)
+    asked = operation("replace_index", index="one", columns=["email", "note"])
+    plan = planned(asked, indexes=(index,))
+    assert kinds(plan, "expand") == ["create_index"]
+    assert kinds(plan, "contract") == ["swap_index"]
+    assert kinds(plan, "purge") == ["drop_index"]
+    at_once = planned(asked, indexes=(index,), settings=replace(SETTINGS, park=0.0))
+    assert kinds(at_once, "contract") == ["swap_index", "drop_index"]
+    with pytest.raises(PlanRefused, match=r"1 reads public\.orders\.email, which 2 changes"):
+        planned(asked, RENAME, indexes=(index,))
+
+
+def test_a_unique_index_waits_for_contract() -> None:
+    assert kinds(planned(operation("add_index", columns=["note"], unique=True)), "contract") == ["create_index"]
+    assert kinds(planned(operation("add_index", columns=["note"])), "expand") == ["create_index"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"columns": [{"column": "note", "expression": "note"}]},
+        {"columns": [{"opclass": "text_ops"}]},
+        {"columns": [{"column": "note", "opclass": "text_ops) --"}]},
+        {"columns": [{"column": "note", "order": "up"}]},
+        {"columns": []},
+    ],
+)
+def test_keys_that_are_none(keys: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="columns"):
+        operation("add_index", **keys)
+
+
+def test_a_part_of_an_index_cannot_be_replaced() -> None:
+    with pytest.raises(ValueError, match="the whole of the new index"):
+        operation("replace_index", index="one", include=["note"])
 
 
 def test_a_foreign_key_without_an_index_of_its_own_is_said() -> None:

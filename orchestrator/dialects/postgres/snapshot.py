@@ -78,7 +78,7 @@ SELECT c.relname, pg_catalog.pg_get_indexdef(i.indexrelid),
        i.indisreplident, pg_catalog.obj_description(i.indexrelid, 'pg_class'),
        (SELECT s.spcname::text FROM pg_catalog.pg_tablespace s WHERE s.oid = c.reltablespace),
        ARRAY(SELECT ARRAY[a.attnum::int, a.attstattarget::int] FROM pg_catalog.pg_attribute a
-              WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0 ORDER BY a.attnum)
+              WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0 ORDER BY a.attnum), coalesce(c.reloptions, '{}')
   FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
  WHERE i.indrelid = %s ORDER BY c.relname
 """
@@ -305,9 +305,10 @@ def _constraint(connection: psycopg.Connection, row: tuple[Any, ...], columns: t
 
 
 def _index(*row: Any) -> Index:
-    name, definition, columns, unique, primary, valid, constraint, identity, comment, tablespace, statistics = row
+    name, definition, columns, unique, primary, valid, constraint, identity, *beside, options = row
+    comment, tablespace, statistics = beside
     extras = IndexExtras(comment, tablespace, tuple((place, target) for place, target in statistics))
-    return Index(name, definition, tuple(columns), unique, primary, valid, constraint, identity, extras)
+    return Index(name, definition, tuple(columns), unique, primary, valid, constraint, identity, extras, tuple(options))
 
 
 def _trigger(*row: Any) -> Trigger:
