@@ -15,7 +15,10 @@ NEEDING = (
     ("rule _RETURN on view public.v", "CREATE VIEW v AS SELECT id FROM orders"),
     ("materialized view public.m", "CREATE MATERIALIZED VIEW m AS SELECT 1 FROM orders"),
     ("constraint of on table", "CREATE TABLE lines (o bigint CONSTRAINT of REFERENCES orders)"),
-    ("function public.f()", "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT max(id) FROM orders; END"),
+    (
+        "function public.f()",
+        "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT max(id) FROM orders; END",
+    ),
     ("function public.g(", "CREATE FUNCTION g(o orders) RETURNS int LANGUAGE sql AS 'SELECT 1'"),
     ("column was of table", "CREATE TABLE log (was orders[])"),
     ("default value for column n", "CREATE TABLE other (n bigint DEFAULT nextval('orders_id_seq'))"),
