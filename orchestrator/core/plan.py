@@ -26,6 +26,7 @@ from orchestrator.core.step import (
     ParkColumn,
     ParkTable,
     PurgeColumn,
+    RenameTable,
     RunSql,
     Step,
     SwitchReads,
@@ -216,7 +217,7 @@ def _nothing_taken_away(reads: tuple[frozenset[tuple[str, str]], ...], drafts: t
     """Refuse operations of which one parks what another reads, or whose twins would replace the same object."""
     taken: dict[tuple[str, str], int] = {}
     for place, draft in enumerate(drafts, 1):
-        for parked in {str(planned.step.table) for planned in draft.steps if isinstance(planned.step, ParkTable)}:
+        for parked in _tables_taken(draft):
             for other, names in enumerate(reads, 1):
                 if other != place and any(table == parked for table, _ in names):
                     raise PlanRefused(f"operation {other} reads {parked}, which {place} takes away", _APART)
@@ -228,6 +229,13 @@ def _nothing_taken_away(reads: tuple[frozenset[tuple[str, str]], ...], drafts: t
             for name in {rename.name for rename in park.renames}:
                 if taken.setdefault((table, name), place) != place:
                     raise PlanRefused(f"operations {taken[table, name]} and {place} both change {table}.{name}", _APART)
+
+
+def _tables_taken(draft: Draft) -> set[str]:
+    """Tables whose name contract takes away."""
+    steps = [planned.step for planned in draft.steps]
+    renamed = {str(step.view.table) for step in steps if isinstance(step, RenameTable)}
+    return renamed | {str(step.table) for step in steps if isinstance(step, ParkTable)}
 
 
 def _nothing_rewritten(drafts: tuple[Draft, ...], catalog: Catalog) -> None:

@@ -475,6 +475,27 @@ class PurgeTable:
     kind: Literal["purge_table"] = "purge_table"
 
 
+@dataclass(frozen=True, slots=True)
+class CreateView:
+    """A second name of a table: an updatable view of all its columns, read and written as its invoker."""
+
+    view: TableName
+    table: TableName
+    columns: tuple[str, ...]
+    access: Access
+    column_grants: tuple[tuple[str, tuple[tuple[str, str, bool], ...]], ...] = ()
+    comment: str | None = None
+    kind: Literal["create_view"] = "create_view"
+
+
+@dataclass(frozen=True, slots=True)
+class RenameTable:
+    """The table takes its view's name, which ends the view, in one transaction; undo makes the view again."""
+
+    view: CreateView
+    kind: Literal["rename_table"] = "rename_table"
+
+
 Step = (
     AddColumn
     | SetDefault
@@ -500,6 +521,8 @@ Step = (
     | RunSql
     | ParkTable
     | PurgeTable
+    | CreateView
+    | RenameTable
 )
 """Every primitive effect. A dialect that renders and observes these can run every Operation."""
 

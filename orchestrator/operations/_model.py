@@ -7,6 +7,7 @@ keys, an empty list of questions) is said here once.
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -109,6 +110,16 @@ def trigger_name(table: Table, sync_id: str) -> str:
         f"a trigger of {table.name} has a name after which none of ours can sort",
         "rename that trigger: ALTER TRIGGER … RENAME TO …",
     )
+
+
+def beside(spelled: str, name: str) -> str:
+    """Another name in the schema that a change file says of a table, spelled as in a change file."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    if '"' not in spelled:
+        schema, dot, _ = spelled.partition(".")
+        return f'"{schema}".{quoted}' if dot else quoted
+    found = re.match(r'("(?:[^"]|"")+"|[^".]+)\.', spelled)
+    return (found[0] if found else "") + quoted
 
 
 def new_column(table: Table, name: str) -> None:
