@@ -282,17 +282,15 @@ class Backfill:
 class CreateIndex:
     """CREATE INDEX CONCURRENTLY, written anew or copied.
 
-    A copy has ``definition`` (as pg_get_indexdef spells it) and ``renamed`` (column, its copy); a new one has ``columns``,
-    ``include``, ``method`` and ``where``. ``extras`` are given once it is built. ``rule`` is given where rows may break it.
+    One that is spelled out has ``definition``, a copy (as pg_get_indexdef spells it) with ``renamed`` (column, its copy); that of
+    a key has ``columns`` and ``include``. ``extras`` are given once it is built. ``rule`` is given where rows may break it.
     """
 
     table: TableName
     name: str
     columns: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
-    method: str = "btree"
     unique: bool = False
-    where: str | None = None
     definition: str | None = None
     renamed: tuple[str, str] | None = None
     extras: IndexExtras = NO_EXTRAS

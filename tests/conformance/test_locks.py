@@ -8,6 +8,7 @@ may freeze whoever holds a lock, so what is over the bound is measured again: O(
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Set
 from typing import Any
 
 import psycopg
@@ -39,7 +40,7 @@ def test_no_step_holds_a_strong_lock_for_as_long_as_a_scan(stage: Stage, case: C
     for _ in range(ATTEMPTS):
         world = stage.world(case.example)
         with psycopg.connect(world.url, autocommit=True) as link:
-            _enlarge(link, table, case.example.key)
+            _enlarge(link, table, {case.example.key, *_to_be_unique(case)})
             bound = scan_time(link, table) / 2
             before = _filenode(link, table)
         with Watch(world.url, table) as watch:
@@ -58,7 +59,7 @@ def test_a_lock_held_for_a_scan_is_seen(stage: Stage) -> None:
     (case,) = [case for case in LARGE if case.operation == "set_not_null"]
     world = stage.world(case.example)
     with psycopg.connect(world.url, autocommit=True) as link:
-        _enlarge(link, "customers", "id")
+        _enlarge(link, "customers", {"id"})
         link.execute("UPDATE customers SET phone = '' WHERE phone IS NULL")
         bound = scan_time(link, "customers") / 2
     with Watch(world.url, "customers") as watch, psycopg.connect(world.url, application_name="orch:x:1:1") as link:
@@ -66,11 +67,19 @@ def test_a_lock_held_for_a_scan_is_seen(stage: Stage) -> None:
     assert watch.longest["AccessExclusiveLock"] > bound
 
 
-def _enlarge(link: psycopg.Connection[Any], table: str, key: str) -> None:
-    """Rows like those that are there; what must be unique is made so."""
+def _to_be_unique(case: Case) -> Iterator[str]:
+    """The columns of which the operation makes a key: rows that are there twice would stop it."""
+    for operation in case.example.change["operations"]:
+        for word, body in operation.items():
+            if word in ("add_unique", "add_primary_key"):
+                yield from body["columns"]
+
+
+def _enlarge(link: psycopg.Connection[Any], table: str, keys: Set[str]) -> None:
+    """Rows like those that are there; what must be, or become, unique is made so."""
     name = sql.Identifier(table)
     columns = link.execute(_COLUMNS, [name.as_string(link)]).fetchall()
-    texts = [_copied(column, kind, unique or column == key) for column, kind, unique in columns]
+    texts = [_copied(column, kind, unique or column in keys) for column, kind, unique in columns]
     (count,) = link.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone() or (0,)
     query = sql.SQL(
         "INSERT INTO {t} ({names}) SELECT {texts} FROM (SELECT *, row_number() OVER () AS n FROM {t}"

@@ -8,7 +8,12 @@ from orchestrator.core.ports import Seen
 from orchestrator.core.step import CreateIndex
 from tests.steps.scene import ORDERS, Case, Scene, expect
 
-NEW = CreateIndex(ORDERS, "i", ("email", 'Odd "name'), ("amount",), where="amount > 0 AND email <> ''")
+NEW = CreateIndex(
+    ORDERS,
+    "i",
+    definition='CREATE INDEX i ON public.orders (email, "Odd ""name") INCLUDE (amount) WHERE amount > 0 AND email <> \'\'',
+)
+CARRYING = CreateIndex(ORDERS, "i", ("email", 'Odd "name'), ("amount",))
 UNIQUE = CreateIndex(ORDERS, "i", ("id", "email"), unique=True)
 COPY = CreateIndex(
     ORDERS,
@@ -18,6 +23,10 @@ COPY = CreateIndex(
     renamed=("note", "email"),
 )
 INVALID = "UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = 'public.i'::regclass"
+
+
+def test_one_that_carries_a_column_along(scene: Scene) -> None:
+    expect(scene, CARRYING, ('CREATE INDEX i ON orders (email, "Odd ""name") INCLUDE (amount)', Seen.DONE, ""))
 
 
 @pytest.mark.parametrize(

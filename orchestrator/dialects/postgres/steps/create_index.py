@@ -30,16 +30,13 @@ def _statement(step: CreateIndex) -> Composed:
 
 def _new(step: CreateIndex) -> Composed:
     include = fill(" INCLUDE ({c})", c=joined(", ", map(name, step.include))) if step.include else fill("")
-    where = fill(" WHERE (\n{w}\n)", w=raw(step.where)) if step.where else fill("")
     return fill(
-        "CREATE {u}INDEX CONCURRENTLY {i} ON {t} USING {m} ({c}){include}{where}",
+        "CREATE {u}INDEX CONCURRENTLY {i} ON {t} USING btree ({c}){include}",
         u=raw("UNIQUE " if step.unique else ""),
         i=name(step.name),
         t=table(step.table),
-        m=name(step.method),
         c=joined(", ", map(name, step.columns)),
         include=include,
-        where=where,
     )
 
 
