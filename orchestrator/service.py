@@ -105,8 +105,10 @@ class Service:
     def doctor(self) -> list[Diagnosis]:
         """What is missing or dangerous, and what to do about it. Raises nothing for what it finds."""
         from orchestrator.diagnosis import diagnose
+        from orchestrator.dialects.postgres.target import PostgresTarget
 
-        return diagnose(self._registry, {name: self._target(name) for name in self._config.targets})
+        desk = PostgresTarget("registry", self._config.registry_url)
+        return diagnose(self._registry, desk, {name: self._target(name) for name in self._config.targets})
 
     def identity(self) -> Identity:
         """Where the Registry is and as whom we are connected."""

@@ -173,6 +173,9 @@ class Target(Protocol):
     def bootstrap(self) -> list[str]:
         """Create or update schema ``orch_target``; idempotent. Returns what was done."""
 
+    def lacking(self) -> list[str]:
+        """What of schema ``orch_target`` is missing, or is older than this code. Raises TargetError."""
+
     def snapshot(self, asked: Asked) -> Catalog:
         """The Catalog a Plan needs."""
 

@@ -16,6 +16,7 @@ SETTINGS = {
     "full_page_writes": "off",
     "max_connections": "200",
     "autovacuum": "on",
+    "max_prepared_transactions": "20",
 }
 
 

@@ -6,6 +6,8 @@ the one that may write, which row did not convert), so they live in the target's
 
 from __future__ import annotations
 
+import re
+
 LOCK_KEY = 0x6F726368
 """Advisory lock of bootstrapping; polled, never waited for (a blocking waiter deadlocks with a concurrent build)."""
 
@@ -142,4 +144,28 @@ END $$""",
 )
 """Idempotent, run in one transaction. Applications may call reads_new; reject and accept only inside sync triggers."""
 
-REQUIRED_TABLES = ("fence", "marker", "read_switch", "rejected_row")
+FUNCTIONS = {
+    found[1]: found[2]
+    for statement in STATEMENTS
+    if (found := re.match(r"CREATE OR REPLACE FUNCTION orch_target\.(\w+)\(.*?\$\$(.*)\$\$$", statement, re.DOTALL))
+}
+"""Name and body of every function, as the server keeps them: by these an older ``orch_target`` is known."""
+TABLES = tuple(
+    found[1]
+    for statement in STATEMENTS
+    if (found := re.match(r"CREATE TABLE IF NOT EXISTS orch_target\.(\w+)", statement))
+)
+LACKING = """
+SELECT 'function ' || f.name FROM unnest(%s::text[], %s::text[]) AS f(name, body)
+ WHERE NOT EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                    WHERE n.nspname = 'orch_target' AND p.proname = f.name AND p.prosrc = f.body)
+UNION ALL
+SELECT 'table ' || t.name FROM unnest(%s::text[]) AS t(name)
+ WHERE NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                    WHERE n.nspname = 'orch_target' AND c.relname = t.name)
+UNION ALL
+SELECT 'column marker.turn' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = 'orch_target' AND c.relname = 'marker'
+   AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'turn')
+ORDER BY 1
+"""

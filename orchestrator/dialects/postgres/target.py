@@ -228,6 +228,12 @@ class PostgresTarget:
                 link.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", (bootstrap.LOCK_KEY,))
         return [] if before and before[0] else [f"created schema orch_target on {self.name}"]
 
+    def lacking(self) -> list[str]:
+        """What of schema ``orch_target`` is missing, or is older than this code. Raises TargetError."""
+        wanted = (list(bootstrap.FUNCTIONS), list(bootstrap.FUNCTIONS.values()), list(bootstrap.TABLES))
+        with self._link("orch:read") as link, translated():
+            return [str(name) for (name,) in link.execute(bootstrap.LACKING, wanted).fetchall()]
+
     def snapshot(self, asked: Asked) -> Catalog:
         """The Catalog a Plan needs."""
         with self._link("orch:plan") as link, translated():

@@ -12,10 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from orchestrator.core.view import Diagnosis
+from orchestrator.diagnosis._sight import AT_REGISTRY, Answer, Look, Sight
 from state.model import Verdict
 
-Answer = tuple[str, Verdict, str, str]
 _BOTH = {"orch_worker", "orch_operator"}
 _ROLES = ("orch_owner", "orch_worker", "orch_operator", "orch_auditor")
 _LOGINS = """
@@ -27,8 +26,6 @@ SELECT l.rolname, l.rolsuper, l.rolname = session_user AS ours, ARRAY(
 FROM pg_roles l WHERE l.rolcanlogin ORDER BY 1"""
 _OWNER = """
 SELECT r.rolname, r.rolcanlogin FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner WHERE n.nspname = 'orch'"""
-_SERVER = """
-SELECT pg_is_in_recovery() AS standby, current_setting('synchronous_commit') AS sync, current_setting('fsync') AS fsync"""
 _FOREIGN = """
 SELECT x.name FROM (
     SELECT c.relname AS name, c.relowner AS owner, c.relnamespace AS place FROM pg_class c WHERE c.relkind IN ('r', 'v')
@@ -55,16 +52,17 @@ GUARDS = 10
 """Triggers that keep the history append-only and what was submitted fixed."""
 
 
-def rights(connection: Connection) -> Iterator[Diagnosis]:
+def see(sight: Sight) -> Iterator[Answer]:
     """Every finding about a Registry that is reachable and up to date."""
-    owner = connection.execute(text(_OWNER)).one()
-    separated = owner.rolname == "orch_owner"
-    logins = connection.execute(text(_LOGINS)).all()
-    answers = [*_owned(connection, owner.rolname, owner.rolcanlogin), *_login(logins, separated)]
-    answers += _both(logins) if separated else ()
-    answers += [*_strays(connection, separated), *_triggers(connection), *_settings(connection)]
-    for name, verdict, detail, step in answers:
-        yield Diagnosis(f"registry: {name}", verdict, detail, step)
+    with sight.registry.reading() as connection:
+        owner = connection.execute(text(_OWNER)).one()
+        separated = owner.rolname == "orch_owner"
+        logins = connection.execute(text(_LOGINS)).all()
+        yield from _owned(connection, owner.rolname, owner.rolcanlogin)
+        yield from _login(logins, separated)
+        yield from _both(logins) if separated else ()
+        yield from _strays(connection, separated)
+        yield from _triggers(connection)
 
 
 def _words(connection: Connection, query: str) -> list[str]:
@@ -74,19 +72,21 @@ def _words(connection: Connection, query: str) -> list[str]:
 def _owned(connection: Connection, owner: str, can_login: bool) -> Iterator[Answer]:
     if owner != "orch_owner":
         cost = "that login may disable triggers, write approvals in any name and rewrite the history"
-        yield "roles", Verdict.UNKNOWN, f"not separated: {owner} owns schema orch; {cost}", "orch init --roles"
+        yield Answer("roles", Verdict.UNKNOWN, f"not separated: {owner} owns schema orch; {cost}", "orch init --roles")
         return
     missing = [role for role in _ROLES if role not in _words(connection, "SELECT rolname FROM pg_roles")]
     if missing:
-        yield "roles", Verdict.FAIL, f"missing: {', '.join(missing)}; nobody can be given them", "orch init --roles"
+        yield Answer(
+            "roles", Verdict.FAIL, f"missing: {', '.join(missing)}; nobody can be given them", "orch init --roles"
+        )
     elif can_login:
         detail = "orch_owner can log in; whoever does may rewrite the history"
-        yield "roles", Verdict.FAIL, detail, "ALTER ROLE orch_owner NOLOGIN"
+        yield Answer("roles", Verdict.FAIL, detail, "ALTER ROLE orch_owner NOLOGIN")
     else:
-        yield "roles", Verdict.PASS, "schema orch belongs to orch_owner, which nobody logs in as", ""
+        yield Answer("roles", Verdict.PASS, "schema orch belongs to orch_owner, which nobody logs in as")
     if foreign := _words(connection, _FOREIGN):
         detail = f"{', '.join(foreign)} do not belong to orch_owner; their owner may change them"
-        yield "ownership", Verdict.FAIL, detail, "orch init --roles"
+        yield Answer("ownership", Verdict.FAIL, detail, "orch init --roles")
 
 
 def _login(logins: Sequence[Row[Any]], separated: bool) -> Iterator[Answer]:
@@ -97,15 +97,19 @@ def _login(logins: Sequence[Row[Any]], separated: bool) -> Iterator[Answer]:
             "a superuser: no grant or trigger binds it, and it may take any other name (SET SESSION AUTHORIZATION); "
             "approvals prove nothing against it, only an anchor kept outside does"
         )
-        yield name, Verdict.UNKNOWN, detail, "connect as a login of your own; GRANT orch_operator or orch_worker TO it"
+        yield Answer(
+            name, Verdict.UNKNOWN, detail, "connect as a login of your own; GRANT orch_operator or orch_worker TO it"
+        )
     if not separated or login.rolsuper:
         return
     if "orch_owner" in login.roles:
         detail = "a member of orch_owner: it may disable triggers, rewrite the history and break glass"
-        yield name, Verdict.UNKNOWN, detail, "keep it for orch init and emergencies; use another login every day"
+        yield Answer(
+            name, Verdict.UNKNOWN, detail, "keep it for orch init and emergencies; use another login every day"
+        )
     if {*login.roles} >= _BOTH:
         detail = "member of orch_worker and orch_operator: it may approve what it runs, so four-eyes is moot"
-        yield name, Verdict.UNKNOWN, detail, f"REVOKE one of them: REVOKE orch_operator FROM {login.rolname}"
+        yield Answer(name, Verdict.UNKNOWN, detail, f"REVOKE one of them: REVOKE orch_operator FROM {login.rolname}")
     able = {
         "orch_worker": "may submit, verify and advance; cannot approve",
         "orch_operator": "may approve, reject, pause, resume, ask to advance, abort and undo; cannot run",
@@ -113,9 +117,9 @@ def _login(logins: Sequence[Row[Any]], separated: bool) -> Iterator[Answer]:
     }
     found = [f"{role}: {words}" for role, words in able.items() if role in login.roles]
     if found:
-        yield name, Verdict.PASS, "; ".join(found), ""
+        yield Answer(name, Verdict.PASS, "; ".join(found))
     elif "orch_owner" not in login.roles:
-        yield (
+        yield Answer(
             name,
             Verdict.FAIL,
             "member of none of the roles: it can do nothing here",
@@ -127,17 +131,19 @@ def _both(logins: Sequence[Row[Any]]) -> Iterator[Answer]:
     both = [str(each.rolname) for each in logins if not each.rolsuper and {*each.roles} >= _BOTH]
     if both:
         detail = f"{', '.join(both)} may run and approve at once: four-eyes is moot for them"
-        yield "four eyes", Verdict.UNKNOWN, detail, "REVOKE orch_worker or orch_operator FROM each"
+        yield Answer("four eyes", Verdict.UNKNOWN, detail, "REVOKE orch_worker or orch_operator FROM each")
     else:
-        yield "four eyes", Verdict.PASS, "no login may both run and approve, superusers aside", ""
+        yield Answer("four eyes", Verdict.PASS, "no login may both run and approve, superusers aside")
 
 
 def _strays(connection: Connection, separated: bool) -> Iterator[Answer]:
     if not (stray := _words(connection, _STRAY)):
         return
     detail = f"{', '.join(stray)} may write here by grants of their own, besides the roles"
-    step = "REVOKE ALL ON ALL TABLES IN SCHEMA orch FROM …, and the same for FUNCTIONS"
-    yield "grants", Verdict.FAIL if separated or "PUBLIC" in stray else Verdict.UNKNOWN, detail, step
+    step = "; ".join(
+        f"REVOKE ALL ON ALL {kind} IN SCHEMA orch FROM {', '.join(stray)}" for kind in ("TABLES", "FUNCTIONS")
+    )
+    yield Answer("grants", Verdict.FAIL if separated or "PUBLIC" in stray else Verdict.UNKNOWN, detail, step)
 
 
 def _triggers(connection: Connection) -> Iterator[Answer]:
@@ -147,18 +153,11 @@ def _triggers(connection: Connection) -> Iterator[Answer]:
         found = [f"{missing} of {GUARDS} are gone"] if missing > 0 else []
         found += [f"{', '.join(asleep)} not ENABLE ALWAYS"] if asleep else []
         detail = f"{'; '.join(found)}: history or submissions may be rewritten in passing"
-        yield "triggers", Verdict.FAIL, detail, "orch audit --verify, then ALTER TABLE … ENABLE ALWAYS TRIGGER …"
+        yield Answer(
+            "triggers", Verdict.FAIL, detail, "orch audit --verify, then ALTER TABLE … ENABLE ALWAYS TRIGGER …"
+        )
     else:
-        yield "triggers", Verdict.PASS, "the history is append-only", ""
+        yield Answer("triggers", Verdict.PASS, "the history is append-only")
 
 
-def _settings(connection: Connection) -> Iterator[Answer]:
-    server = connection.execute(text(_SERVER)).one()
-    if server.standby:
-        yield "server", Verdict.FAIL, "a standby: nothing can be written", "point the registry URL at the primary"
-    if server.sync == "off" or server.fsync == "off":
-        off = "fsync" if server.fsync == "off" else "synchronous_commit"
-        detail = f"{off} is off: a crash loses approvals and outcomes that were already acknowledged"
-        yield "durability", Verdict.UNKNOWN, detail, f"set {off} = on for the registry"
-    else:
-        yield "durability", Verdict.PASS, "what is acknowledged is durable", ""
+plugin = Look(AT_REGISTRY, see)
