@@ -113,6 +113,7 @@ lease = Table(
     _some("fence", BigInteger),
     Column("acquired_at", _TIME),
     Column("expires_at", _TIME),
+    Column("login", Text),
     CheckConstraint("num_nulls(owner, acquired_at, expires_at) IN (0, 3)", name="owner"),
 )
 

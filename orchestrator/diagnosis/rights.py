@@ -48,7 +48,7 @@ WHERE NOT t.tgisinternal AND t.tgenabled <> 'A' ORDER BY 1"""
 _GUARDS = """
 SELECT count(*) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'orch' WHERE NOT t.tgisinternal"""
-GUARDS = 10
+GUARDS = 11
 """Triggers that keep the history append-only and what was submitted fixed."""
 
 

@@ -161,7 +161,7 @@ def test_doctor_says_what_the_roles_cost_and_lack(shop: Place) -> None:
     assert worse["registry: grants"][0] is Verdict.FAIL
     assert "PUBLIC, sec_bob" in worse["registry: grants"][1]
     assert "event.append_only_row" in worse["registry: triggers"][1]
-    assert "1 of 10 are gone" in worse["registry: triggers"][1]
+    assert "1 of 11 are gone" in worse["registry: triggers"][1]
     assert "lease" in worse["registry: ownership"][1]
 
 
