@@ -49,7 +49,9 @@ class Chaos:
     outages: list[tuple[float, float]] = field(default_factory=list)
 
     def once(self) -> None:
-        """One worker, and something that happens to it."""
+        """One worker, and something that happens to it; now and then while the lease of a dead one still runs."""
+        if self.chance.random() < 0.7:
+            self.scene.outwait()
         kinds: dict[Callable[[], None], int] = {
             self._killed_at_a_point: 32,
             self._killed_at_any_instant: 14,
@@ -64,6 +66,7 @@ class Chaos:
 
     def calm(self) -> Child:
         """A worker that nothing happens to."""
+        self.scene.outwait()
         return self._end(self._child())
 
     def _child(self, end: End | None = None, *, sweeps: bool | None = None) -> Child:

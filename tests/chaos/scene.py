@@ -145,6 +145,12 @@ class Scene:
         """Where the change stands."""
         return self.insist(lambda: self.service.status(CHANGE))
 
+    def outwait(self) -> None:
+        """Let the lease of whoever died end."""
+        deadline = time.monotonic() + PATIENCE
+        while self.status.lease is not None and time.monotonic() < deadline:
+            time.sleep(0.1)
+
     def prepare(self, goal: State) -> Status:
         """Whatever a person does before the next advance towards ``goal``; where the change stands then."""
         status = self.status
