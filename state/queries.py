@@ -36,8 +36,8 @@ TARGET_FENCE = "target_fence"
 class Standing(StrEnum):
     """What a decision at a Gate is worth now. Only ``valid`` counts.
 
-    ``rejected``: it is a reject, or a later reject took it back. ``spent``: the reads have been switched, or contract
-    done, since it was given; after an undo people are asked again.
+    ``rejected``: it is a reject, or a later reject took it back. ``spent``: the reads have been switched (there, or back
+    again), or contract done, since it was given; after an undo people are asked again.
     """
 
     VALID = "valid"

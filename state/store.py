@@ -26,7 +26,7 @@ from state.submitting import NewChange, NewStep
 
 __all__ = ["SCHEMA_VERSION", "NewChange", "NewStep", "Registry"]
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The version of ``migrations_meta`` this code was written for."""
 
 RECORDABLE = frozenset(Event) - {

@@ -167,6 +167,9 @@ def test_what_was_done_and_undone_is_asked_again(registry: Registry) -> None:
     registry.record(ID, Event.UNSWITCH_STARTED, {"reason": "rehearsal"})
     registry.record(ID, Event.UNSWITCH_FINISHED)
     assert _standings(registry, GateName.SWITCH_READS) == ["postgres spent"]
+    assert _standings(registry, GateName.CONTRACT) == ["postgres spent", "postgres spent"]
+    registry.record(ID, Event.SWITCH_PASSED)
+    assert _standings(registry, GateName.CONTRACT) == ["postgres spent", "postgres spent"]
     assert audit(registry) == []
 
 

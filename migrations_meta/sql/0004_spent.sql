@@ -1,0 +1,24 @@
+-- What each decision is worth now. The first reason that applies wins. Consent to contract does not outlive
+-- the reads going back: that was a decision, too.
+CREATE OR REPLACE VIEW orch.approval_standing AS
+SELECT a.id, a.change_id, a.gate, a.decision, a.approver, a.plan_sha256, a.evidence_sha256, a.reason, a.at, a.expires_at,
+    CASE
+        WHEN a.decision = 'reject' OR EXISTS (
+            SELECT FROM orch.approval r WHERE r.change_id = a.change_id AND r.gate = a.gate AND r.decision = 'reject'
+                AND r.plan_sha256 = a.plan_sha256 AND r.id > a.id) THEN 'rejected'
+        WHEN a.plan_sha256 <> c.plan_sha256 OR a.at < c.planned_at THEN 'voided-by-plan'
+        WHEN (a.gate = 'contract' AND (a.at < c.contracted_at OR EXISTS (
+                SELECT FROM orch.event u WHERE u.change_id = a.change_id AND u.kind = 'unswitch.started'
+                    AND u.at::timestamptz > a.at)))
+            OR (a.gate = 'switch_reads' AND a.at < c.switched_at) THEN 'spent'
+        WHEN a.evidence_sha256 <> coalesce(e.sha256, encode(sha256(convert_to('[]', 'UTF8')), 'hex'))
+            THEN 'voided-by-evidence'
+        WHEN a.expires_at <= clock_timestamp() THEN 'expired'
+        ELSE 'valid'
+    END AS standing
+FROM orch.approval a
+JOIN orch.change c ON c.id = a.change_id
+LEFT JOIN LATERAL (
+    SELECT v.sha256 FROM orch.evidence v
+    WHERE v.change_id = a.change_id AND v.gate = a.gate AND v.plan_sha256 = c.plan_sha256
+    ORDER BY v.id DESC LIMIT 1) e ON true;
