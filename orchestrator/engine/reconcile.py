@@ -67,10 +67,15 @@ def _reckoned(run: Run) -> Reckoning:
 
 
 def _gone(run: Run, missing: Iterable[int]) -> tuple[PlannedStep, ...]:
-    """Of Steps without a marker those that the catalog does not show either; the others get their marker."""
-    lost = []
+    """Of Steps without a marker those that the catalog does not show either; the others get their marker.
+
+    Steps are brought about in order, so the first that is lost takes all later ones with it: what drops something looks
+    done before there was anything to drop.
+    """
+    lost: list[PlannedStep] = []
     for planned in (step for step in run.plan.steps if step.ordinal in set(missing)):
-        if ddl.observed(run, planned).seen is Seen.DONE:
+        if not lost and ddl.observed(run, planned).seen is Seen.DONE:
+            _found(run, [planned])  # first: a marker under a newer fence than the Registry knows says that it is behind
             ddl.remember(run, planned)
         else:
             lost.append(planned)
