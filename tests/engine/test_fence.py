@@ -9,9 +9,9 @@ import pytest
 
 from orchestrator.core.errors import LeaseLost, OrchError
 from orchestrator.core.plan import Plan, parse_plan
-from orchestrator.core.ports import Cursor, Fenced, Mark, Session
+from orchestrator.core.ports import Cursor, Fenced, Mark, Observation, Seen, Session
 from orchestrator.core.step import Backfill
-from orchestrator.dialects.postgres.target import PostgresTarget
+from orchestrator.dialects.postgres.target import PostgresSession, PostgresTarget
 from orchestrator.engine.lease import Lease
 from orchestrator.engine.run import step_id
 from state.model import State
@@ -69,6 +69,19 @@ def test_a_fence_is_never_lowered(world: World) -> None:
         target.raise_fence("change", 7, 1.0)
     target.raise_fence("other", 1, 1.0)
     assert world.rows("SELECT change_id, fence FROM orch_target.fence ORDER BY 1") == [("change", 8), ("other", 1)]
+
+
+def test_what_a_worker_sees_whose_lease_is_over_is_no_verdict(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frozen while it looked, it sees its heir's work half done, and must not call a person."""
+    world.submit("rename_column: {table: orders, column: email, to: customer_email}")
+
+    def late(*_: object) -> Observation:
+        monkeypatch.setattr(Lease, "_safe_until", 0.0)
+        return Observation(Seen.FOREIGN, "orders has no column email")
+
+    monkeypatch.setattr(PostgresSession, "observe", late)
+    with pytest.raises(LeaseLost):
+        world.step()
 
 
 class Cancelled:
