@@ -8,7 +8,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 MATRIX := tests/conformance/test_matrix.py
-ATTACKS := tests/conformance/test_locks.py tests/correctness/attacks tests/chaos tests/engine/test_killed.py
+ATTACKS := tests/conformance/test_locks.py tests/correctness/attacks tests/chaos tests/service/test_refusals.py \
+    $(addprefix tests/engine/test_,killed.py lost_commits.py dead_clients.py)
 DEMO_ARGS ?=
 N ?= 500
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

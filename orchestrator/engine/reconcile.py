@@ -63,9 +63,7 @@ def reconcile(run: Run, ask: Questions) -> None:
 
 
 def _reckoned(run: Run) -> Reckoning:
-    found = reckon(run.change.state, run.rows().values(), run.target.marks(run.change.id))
-    run.lease.check()  # between the two looks another may have taken over
-    return found
+    return reckon(run.change.state, run.rows().values(), run.target.marks(run.change.id))
 
 
 def _gone(run: Run, missing: Iterable[int]) -> tuple[PlannedStep, ...]:

@@ -42,6 +42,9 @@ UNDONE_BY = {
 _LASTING = (ParkColumn, ParkTable, RemoveSync, RenameTable, DropConstraint, DropIndex, SwapIndex)
 """The Steps of contract that no later one of it consumes."""
 
+_VERDICTS = frozenset({4, 6, 7})
+"""Exit codes that judge what was seen. Whoever was frozen while looking sees another's work in hand, and must not judge it."""
+
 
 @contextmanager
 def running(
@@ -54,7 +57,12 @@ def running(
         run = Run(registry, target, change, parse_plan(change.plan), lease, listen)
         for name in ended:
             run.tell("waiting", f"ended an older session of ours: {name}")
-        yield run
+        try:
+            yield run
+        except OrchError as verdict:
+            if verdict.exit_code in _VERDICTS:
+                lease.check()
+            raise
 
 
 @contextmanager

@@ -81,7 +81,7 @@ CASES = {
         "add_index: {table: orders, columns: [email], name: by_email}",
         State.PLANNED,
         "CREATE INDEX by_email ON orders (note)",
-        ("another index than the one planned", "(note)", '("email")'),
+        ("another index than the one planned", "(note)", "(email)"),
         "DROP INDEX by_email",
         before="create_index",
     ),

@@ -38,6 +38,10 @@ class Moment:
     target: str
 
 
+_copies = itertools.count(1)
+"""Over the whole process: the copies of one recording are still there when the next one is made."""
+
+
 @contextmanager
 def recorded(
     server: Server,
@@ -52,10 +56,8 @@ def recorded(
 
     The copies go with the server, which is temporary: dropping a database takes longer than making one.
     """
-    numbers = itertools.count(1)
-
     def copy(url: str) -> str:
-        name = f"lost_{worker_id}_{next(numbers)}"
+        name = f"lost_{worker_id}_{next(_copies)}"
         source = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
         maintenance.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), source))
         return server.url(name)
