@@ -56,6 +56,7 @@ def recorded(
 
     The copies go with the server, which is temporary: dropping a database takes longer than making one.
     """
+
     def copy(url: str) -> str:
         name = f"lost_{worker_id}_{next(_copies)}"
         source = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
