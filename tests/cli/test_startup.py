@@ -2,10 +2,8 @@
 
 import json
 import os
-import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psycopg
@@ -59,24 +57,6 @@ def test_status_loads_nothing_heavy(ready: str, tmp_path: Path) -> None:
         names = loaded(*arguments, url=ready, here=tmp_path)
         assert [name for name in names if name.split(".")[0] in HEAVY] == []
         assert [name for name in names if name.startswith(OURS)] == []
-
-
-def test_status_takes_at_most_twice_as_long_as_its_drivers(ready: str, tmp_path: Path) -> None:
-    for _ in range(3):
-        ours, theirs = [], []
-        for _ in range(5):
-            ours.append(_seconds("-m", "orchestrator.cli.main", "status", "--json", url=ready, here=tmp_path))
-            theirs.append(_seconds("-c", "import psycopg, sqlalchemy", url=ready, here=tmp_path))
-        ratio = statistics.median(ours) / statistics.median(theirs)
-        if ratio <= 2:
-            return
-    pytest.fail(f"orch status takes {ratio:.1f} times as long as importing psycopg and SQLAlchemy")
-
-
-def _seconds(*arguments: str, url: str, here: Path) -> float:
-    began = time.perf_counter()
-    assert python(*arguments, url=url, here=here).returncode == 0
-    return time.perf_counter() - began
 
 
 def test_a_password_is_never_shown(ready: str, tmp_path: Path) -> None:
