@@ -97,6 +97,7 @@ def _round(result: Result, case: Case, walk: tuple[Leg, ...], places: Places, ch
         for leg in walk:
             if not _went(scene, chaos, leg):
                 break
+        chaos.settle()
         wrong = oracle.faults(scene, chaos, aborted=walk[-1].goal is State.ABORTED)
     result.wrong += [f"{name}: {fault}" for fault in wrong]
     seconds, count = time.monotonic() - began, result.tally.total - before

@@ -69,6 +69,11 @@ class Chaos:
         self.scene.outwait()
         return self._end(self._child())
 
+    def settle(self) -> None:
+        """Advance what has come to its end once more: a target that failed over since lost the end, and nobody else looks."""
+        self.scene.outwait()
+        self._end(self._child(sweeps=False))
+
     def _child(self, end: End | None = None, *, sweeps: bool | None = None) -> Child:
         places = self.scene.places
         sweeping = self.chance.random() < 0.3 if sweeps is None else sweeps
