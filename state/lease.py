@@ -30,7 +30,7 @@ def acquire(
         given = view.lease.fence
         if (fence := _taken(connection, change_id, owner, ttl_seconds, given, beyond)) is not None:
             last = given - 1 if given == refused else given
-            facts = {queries.TARGET_FENCE: beyond} if beyond > last else {}
+            facts = {queries.TARGET_FENCE: beyond} if beyond > max(last, 0) else {}
             append(connection, change_id, Event.LEASE_ACQUIRED, {"owner": owner, "fence": fence, **facts})
             return fence
     raise Busy(view.lease, view.seconds_left)

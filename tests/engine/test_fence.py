@@ -84,6 +84,13 @@ def test_what_a_worker_sees_whose_lease_is_over_is_no_verdict(world: World, monk
         world.step()
 
 
+def test_an_ordinary_run_says_nothing_of_lost_commits(world: World) -> None:
+    world.submit("rename_column: {table: orders, column: email, to: customer_email}")
+    world.step()
+    assert "registry.behind" not in world.kinds()
+    assert not [event for event in world.service.events("change") if "target_fence" in event.data]
+
+
 class Cancelled:
     """A session that remembers that it was cancelled."""
 
