@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from orchestrator.core.catalog import TableName
 from orchestrator.core.ports import Reader
-from orchestrator.core.step import Argument, Conversion
+from orchestrator.core.sync import Argument, Conversion
 
 SAMPLES = 5
 """Keys shown of what does not pass."""

@@ -11,7 +11,8 @@ from orchestrator.checks._judge import DATA_GATES, judged
 from orchestrator.core.catalog import TableName
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Reader
-from orchestrator.core.step import Argument, Mirror, SetNotNull
+from orchestrator.core.step import SetNotNull
+from orchestrator.core.sync import Argument, Mirror
 from state.model import Finding, GateName
 
 

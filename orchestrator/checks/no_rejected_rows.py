@@ -14,7 +14,7 @@ from orchestrator.checks import _sql
 from orchestrator.checks._judge import DATA_GATES, judged
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Reader
-from orchestrator.core.step import Conversion, Mirror
+from orchestrator.core.sync import Conversion, Mirror
 from state.model import Finding, GateName
 
 

@@ -15,7 +15,8 @@ from orchestrator.checks._judge import judged
 from orchestrator.core.catalog import TableName
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Reader, Seen
-from orchestrator.core.step import AddConstraint, CreateIndex, DropConstraint, DropIndex, RelaxNotNull, Rule
+from orchestrator.core.step import AddConstraint, CreateIndex, DropConstraint, DropIndex, RelaxNotNull
+from orchestrator.core.sync import Rule
 from state.model import Finding, GateName
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from orchestrator.checks._judge import judged
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Reader, Seen
-from orchestrator.core.step import InstallSync, Mirror, Sync
+from orchestrator.core.step import InstallSync
+from orchestrator.core.sync import Mirror, Sync
 from state.model import Finding, GateName
 
 _OTHERS = """

@@ -22,7 +22,6 @@ from orchestrator.core.step import (
     Backfill,
     CreateIndex,
     InstallSync,
-    Mirror,
     ParkColumn,
     ParkTable,
     PurgeColumn,
@@ -30,8 +29,8 @@ from orchestrator.core.step import (
     RunSql,
     Step,
     SwitchReads,
-    Sync,
 )
+from orchestrator.core.sync import Mirror, Sync
 from state.model import Finding, GateName
 
 if TYPE_CHECKING:

@@ -11,96 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.core.catalog import NO_EXTRAS, Access, IndexExtras, TableName, TypeName
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One column that an expression reads, with its type; becomes an argument of the generated function."""
-
-    name: str
-    type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """An SQL expression over some columns, to a type. It becomes one function with pinned settings.
-
-    Used by trigger, backfill and Checks alike, so that all three mean the same (correctness F11). ``sql`` None is the
-    plain cast of the single argument.
-    """
-
-    name: str
-    sql: str | None
-    arguments: tuple[Argument, ...]
-    returns: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a constraint asks of rows, so that those that break it are named before the server refuses them.
-
-    ``check``: no row makes ``condition`` false. ``not_null``: no row is NULL in ``columns``. ``unique``: no two rows (of those
-    that meet ``condition``, if there is one) have the same ``columns``. ``reference``: the ``columns`` of a row are found in
-    ``to`` of ``references``. ``key`` is how rows are named.
-    """
-
-    asks: Literal["check", "not_null", "unique", "reference"]
-    key: tuple[Argument, ...] = ()
-    columns: tuple[str, ...] = ()
-    condition: str | None = None
-    references: TableName | None = None
-    to: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Mirror:
-    """Two columns of one table that carry the same fact in two shapes, kept equal from expand to purge.
-
-    ``up`` and ``down`` are None where the value is copied as it is; ``reversible`` False means that nothing leads back.
-    ``required``: neither shape may be NULL. ``relaxed``: the old column's NOT NULL was dropped in expand, and the
-    trigger stands in for it. ``narrow``: no other BEFORE UPDATE row trigger exists, so UPDATE OF is enough.
-    """
-
-    id: str
-    change_id: str
-    table: TableName
-    old: str
-    new: str
-    old_type: str
-    new_type: str
-    key: tuple[Argument, ...]
-    trigger: str
-    up: Conversion | None = None
-    down: Conversion | None = None
-    reversible: bool = True
-    old_default: str | None = None
-    old_default_volatile: bool = False
-    required: bool = False
-    relaxed: bool = False
-    narrow: bool = True
-    always: bool = False
-    kind: Literal["mirror"] = "mirror"
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """One column that a trigger fills where a writer left it NULL. ``on_update`` covers UPDATE too."""
-
-    id: str
-    change_id: str
-    table: TableName
-    column: str
-    type: str
-    key: tuple[Argument, ...]
-    trigger: str
-    value: Conversion
-    on_update: bool = False
-    required: bool = False
-    always: bool = False
-    kind: Literal["fill"] = "fill"
-
-
-Sync = Mirror | Fill
+from orchestrator.core.newtable import NewCheck, NewColumn, NewKey, NewReference
+from orchestrator.core.sync import Argument, Conversion, Rule, Sync
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,51 +55,6 @@ class RunSql:
     lock: str
     last: bool = False
     kind: Literal["run_sql"] = "run_sql"
-
-
-@dataclass(frozen=True, slots=True)
-class NewColumn:
-    """One column of a table that is made; ``generated`` is the expression of a stored one."""
-
-    name: str
-    type: str
-    not_null: bool = False
-    default: str | None = None
-    identity: bool = False
-    generated: str | None = None
-    comment: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewKey:
-    """A primary key or a unique constraint of a table that is made."""
-
-    name: str
-    columns: tuple[str, ...]
-    primary: bool = False
-    kind: Literal["key"] = "key"
-
-
-@dataclass(frozen=True, slots=True)
-class NewCheck:
-    """A CHECK of a table that is made."""
-
-    name: str
-    expression: str
-    kind: Literal["check"] = "check"
-
-
-@dataclass(frozen=True, slots=True)
-class NewReference:
-    """A foreign key of a table that is made; actions are spelled as in SQL."""
-
-    name: str
-    columns: tuple[str, ...]
-    references: TableName
-    to: tuple[str, ...]
-    on_delete: str = "no action"
-    on_update: str = "no action"
-    kind: Literal["reference"] = "reference"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from orchestrator.core.catalog import Constraint, Index, Table, TableName
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import PlannedStep, Settings
-from orchestrator.core.step import AddConstraint, AttachConstraint, CreateIndex, GiveUp, Rule, ValidateConstraint
+from orchestrator.core.step import AddConstraint, AttachConstraint, CreateIndex, GiveUp, ValidateConstraint
+from orchestrator.core.sync import Rule
 from orchestrator.operations._model import key_of
 
 

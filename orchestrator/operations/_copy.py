@@ -15,10 +15,8 @@ from orchestrator.core.step import (
     AddColumn,
     AddConstraint,
     Backfill,
-    Conversion,
     CreateIndex,
     InstallSync,
-    Mirror,
     ParkColumn,
     PurgeColumn,
     RelaxNotNull,
@@ -28,6 +26,7 @@ from orchestrator.core.step import (
     SwitchReads,
     ValidateConstraint,
 )
+from orchestrator.core.sync import Conversion, Mirror
 from orchestrator.operations import _table
 from orchestrator.operations._model import key_of, shortened, trigger_name
 

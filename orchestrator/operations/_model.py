@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from orchestrator.core.catalog import Catalog, Question, Table
 from orchestrator.core.errors import PlanRefused
-from orchestrator.core.step import Argument
+from orchestrator.core.sync import Argument
 
 NAME_BYTES = 63
 """NAMEDATALEN - 1: PostgreSQL silently cuts longer identifiers (manual, section 4.1.1)."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from orchestrator.core.catalog import Catalog, Question
 from orchestrator.core.plan import Draft, Settings
-from orchestrator.core.step import Rule
+from orchestrator.core.sync import Rule
 from orchestrator.operations import _constraint, _table
 from orchestrator.operations._model import Name, OperationModel, at, checked, key_of, shortened
 

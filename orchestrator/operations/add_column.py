@@ -15,7 +15,8 @@ from orchestrator.core.catalog import Catalog, Question, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PlannedStep, Settings
 from orchestrator.core.step import AddColumn as AddColumnStep
-from orchestrator.core.step import Backfill, Conversion, Fill, SetDefault, SwitchReads
+from orchestrator.core.step import Backfill, SetDefault, SwitchReads
+from orchestrator.core.sync import Conversion, Fill
 from orchestrator.operations import _table
 from orchestrator.operations._copy import not_null
 from orchestrator.operations._model import (

@@ -15,7 +15,7 @@ from pydantic import Field
 from orchestrator.core.catalog import Catalog, Index, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, Settings
-from orchestrator.core.step import Rule
+from orchestrator.core.sync import Rule
 from orchestrator.operations import _constraint, _table
 from orchestrator.operations._constraint import quoted
 from orchestrator.operations._model import Name, OperationModel, at, key_of, shortened

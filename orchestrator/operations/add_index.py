@@ -11,7 +11,8 @@ from pydantic import Field
 
 from orchestrator.core.catalog import Catalog, Question, Table
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import CreateIndex, Rule
+from orchestrator.core.step import CreateIndex
+from orchestrator.core.sync import Rule
 from orchestrator.operations import _constraint, _table
 from orchestrator.operations._index import Asked, Key, Keys
 from orchestrator.operations._model import Name, OperationModel, at, key_of, shortened

@@ -10,7 +10,7 @@ from __future__ import annotations
 from orchestrator.core.catalog import Catalog, Column, Question, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, Settings
-from orchestrator.core.step import Conversion
+from orchestrator.core.sync import Conversion
 from orchestrator.operations import _table
 from orchestrator.operations._copy import Copy, draft, preconditions
 from orchestrator.operations._model import Name, OperationModel, checked, identity, new_column

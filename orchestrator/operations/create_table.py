@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from orchestrator.core.catalog import Catalog, Question, Table, TableName
 from orchestrator.core.errors import PlanRefused
+from orchestrator.core.newtable import NewCheck, NewColumn, NewKey, NewReference
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import CreateIndex, NewCheck, NewColumn, NewKey, NewReference
+from orchestrator.core.step import CreateIndex
 from orchestrator.core.step import CreateTable as CreateTableStep
 from orchestrator.operations._model import Name, OperationModel, shortened
 from orchestrator.operations._table import writable

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from orchestrator.core.catalog import Catalog, Column, Question, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import Conversion, Fill, InstallSync, ParkColumn, SwitchReads
+from orchestrator.core.step import InstallSync, ParkColumn, SwitchReads
+from orchestrator.core.sync import Conversion, Fill
 from orchestrator.operations import _table
 from orchestrator.operations._copy import parking
 from orchestrator.operations._model import (

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from orchestrator.core.catalog import Catalog, Constraint, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import AttachConstraint, DropIndex, GiveUp, Rule
+from orchestrator.core.step import AttachConstraint, DropIndex, GiveUp
 from orchestrator.core.step import DropConstraint as DropConstraintStep
+from orchestrator.core.sync import Rule
 from orchestrator.operations import _constraint, _table
 from orchestrator.operations._model import Name, OperationModel, at, key_of
 

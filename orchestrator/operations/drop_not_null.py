@@ -10,7 +10,8 @@ from __future__ import annotations
 from orchestrator.core.catalog import Catalog, Column, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import GiveUp, RelaxNotNull, Rule
+from orchestrator.core.step import GiveUp, RelaxNotNull
+from orchestrator.core.sync import Rule
 from orchestrator.operations import _table
 from orchestrator.operations._model import Name, OperationModel, at, identity, key_of, shortened
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from orchestrator.core.catalog import Catalog, Question, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import Backfill, Conversion, Fill, InstallSync, RemoveSync
+from orchestrator.core.step import Backfill, InstallSync, RemoveSync
+from orchestrator.core.sync import Conversion, Fill
 from orchestrator.operations import _table
 from orchestrator.operations._copy import not_null
 from orchestrator.operations._model import (

@@ -15,6 +15,7 @@ from orchestrator.core.catalog import Column, Constraint, Dependent, ExpressionF
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.gate import GatePolicy
 from orchestrator.core.plan import PHASES, Plan, PlannedStep, Query, parse_plan, plan_json
+from orchestrator.core.sync import Argument, Conversion
 from state.digest import plan_sha256
 from tests.core.catalogs import ORDERS, SETTINGS, operation, planned
 
@@ -291,9 +292,9 @@ def test_what_does_not_shape_the_plan_does_not_change_its_digest() -> None:
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _table = st.builds(TableName, _text, _text)
-_argument = st.builds(steps.Argument, _text, _text)
-_conversion = st.builds(steps.Conversion, _text, st.none() | _text, st.tuples(_argument), _text)
-for _type, _strategy in ((str, _text), (TableName, _table), (steps.Conversion, _conversion)):
+_argument = st.builds(Argument, _text, _text)
+_conversion = st.builds(Conversion, _text, st.none() | _text, st.tuples(_argument), _text)
+for _type, _strategy in ((str, _text), (TableName, _table), (Conversion, _conversion)):
     st.register_type_strategy(_type, _strategy)
 _step = st.one_of(
     [st.builds(kind, kind=st.just(kind.__dataclass_fields__["kind"].default)) for kind in steps.Step.__args__]

@@ -11,7 +11,8 @@ import pytest
 
 from orchestrator.core.catalog import TableName
 from orchestrator.core.ports import Cursor, Mark, Seen, Session
-from orchestrator.core.step import Argument, Backfill
+from orchestrator.core.step import Backfill
+from orchestrator.core.sync import Argument
 from orchestrator.dialects.postgres import backfill
 from orchestrator.dialects.postgres.target import PostgresTarget
 from tests.support.release import Release

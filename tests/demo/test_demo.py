@@ -13,7 +13,8 @@ import pytest
 from orchestrator.change import parse
 from orchestrator.config import Config
 from orchestrator.core.catalog import TableName
-from orchestrator.core.step import Argument, Backfill
+from orchestrator.core.step import Backfill
+from orchestrator.core.sync import Argument
 from orchestrator.demo import main, shop
 from orchestrator.dialects.postgres.batches import bound
 from orchestrator.plugins import discover

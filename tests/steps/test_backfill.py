@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import Argument, Backfill
+from orchestrator.core.step import Backfill
+from orchestrator.core.sync import Argument
 from tests.steps.scene import ORDERS, Scene, expect
 
 STEP = Backfill(ORDERS, "note", (Argument("id", "bigint"),), "s1", source="email")

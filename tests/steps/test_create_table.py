@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.core.catalog import Access, TableName
+from orchestrator.core.newtable import NewCheck, NewColumn, NewKey, NewReference
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import CreateTable, NewCheck, NewColumn, NewKey, NewReference
+from orchestrator.core.step import CreateTable
 from tests.steps.scene import ORDERS, Case, Scene, expect
 
 BILLS = TableName("public", 'Bills "x"')

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import Argument, Conversion, Fill, InstallSync, Mirror, RemoveSync, Sync
+from orchestrator.core.step import InstallSync, RemoveSync
+from orchestrator.core.sync import Argument, Conversion, Fill, Mirror, Sync
 from tests.steps.scene import ORDERS, Scene
 
 KEY = (Argument("id", "bigint"),)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import Conversion, Fill, ParkColumn
+from orchestrator.core.step import ParkColumn
+from orchestrator.core.sync import Conversion, Fill
 from tests.steps.scene import ORDERS, Case, Scene, expect
 
 STEP = ParkColumn(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import Conversion, Fill, InstallSync, PurgeColumn
+from orchestrator.core.step import InstallSync, PurgeColumn
+from orchestrator.core.sync import Conversion, Fill
 from tests.steps.scene import ORDERS, Case, Scene, expect
 
 SYNC = Fill("s1", "c", ORDERS, "email", "text", (), "~t", Conversion("f_s1", "'x'", (), "text"))

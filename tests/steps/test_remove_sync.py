@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import Argument, Conversion, Fill, InstallSync, RemoveSync
+from orchestrator.core.step import InstallSync, RemoveSync
+from orchestrator.core.sync import Argument, Conversion, Fill
 from tests.steps.scene import ORDERS, Scene
 
 VALUE = Conversion("fill_s2", "'x'", (), "text")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from psycopg.sql import Composable, Composed
 
-from orchestrator.core.step import Argument, Conversion, Fill, Mirror, Sync
+from orchestrator.core.sync import Argument, Conversion, Fill, Mirror, Sync
 from orchestrator.dialects.postgres.text import fill, joined, literal, name, pinned, raw, table, text
 
 OWN = "pg_catalog.current_setting('orch.own', true) IS DISTINCT FROM 'on'"

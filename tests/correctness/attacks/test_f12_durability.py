@@ -17,7 +17,8 @@ import pytest
 from orchestrator import embedded
 from orchestrator.core.catalog import TableName
 from orchestrator.core.ports import Cursor, Mark, Seen
-from orchestrator.core.step import AddColumn, Argument, Backfill
+from orchestrator.core.step import AddColumn, Backfill
+from orchestrator.core.sync import Argument
 from orchestrator.dialects.postgres.target import PostgresTarget
 from orchestrator.embedded import Server
 from tests.support.server import bin_dir

@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator.core.catalog import TableName
 from orchestrator.core.ports import ConnectionLost, Fenced, Mark
-from orchestrator.core.step import AddColumn, Argument, Backfill
+from orchestrator.core.step import AddColumn, Backfill
+from orchestrator.core.sync import Argument
 from orchestrator.dialects.postgres.target import PostgresTarget
 from tests.support.changes import Bench
 

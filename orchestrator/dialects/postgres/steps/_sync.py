@@ -9,7 +9,8 @@ from psycopg.sql import Composed
 
 from orchestrator.core.catalog import TableName
 from orchestrator.core.ports import Observation
-from orchestrator.core.step import InstallSync, Mirror, RemoveSync, Sync
+from orchestrator.core.step import InstallSync, RemoveSync
+from orchestrator.core.sync import Mirror, Sync
 from orchestrator.dialects.postgres import definitions, sync
 from orchestrator.dialects.postgres.kinds import Look
 from orchestrator.dialects.postgres.snapshot import quoted_name

@@ -7,8 +7,9 @@ from typing import Any
 
 from psycopg.sql import Composable, Composed
 
+from orchestrator.core.newtable import NewCheck, NewColumn, NewKey, NewReference
 from orchestrator.core.ports import Observation
-from orchestrator.core.step import CreateTable, NewCheck, NewColumn, NewKey, NewReference
+from orchestrator.core.step import CreateTable
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.snapshot import quoted_name
 from orchestrator.dialects.postgres.steps._access import given

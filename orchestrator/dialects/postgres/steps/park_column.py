@@ -8,7 +8,8 @@ from psycopg.sql import Composed
 
 from orchestrator.core.catalog import TableName
 from orchestrator.core.ports import Observation
-from orchestrator.core.step import Mirror, ParkColumn, Rename
+from orchestrator.core.step import ParkColumn, Rename
+from orchestrator.core.sync import Mirror
 from orchestrator.dialects.postgres import sync
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import alter, default, exclusive, locked
