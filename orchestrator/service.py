@@ -22,7 +22,6 @@ from orchestrator.core.view import Diagnosis, Identity, PlanView, StepView
 from orchestrator.engine.lease import TTL
 from orchestrator.refusals import explained
 from state import known, queries
-from state.known import Known
 from state.machine import GATE_AHEAD, TERMINAL, WORKING, Command, decide
 from state.model import ChangeRow, Event, EventRow, Evidence, GateName, State
 from state.store import Registry
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from orchestrator.config import Config
     from orchestrator.core.ports import Target
 
-ASKED = frozenset({GateName.CONTRACT, GateName.PURGE})
-"""Gates that a worker goes through only after ``advance`` was asked for."""
 FORWARD = (
     State.PLANNED,
     State.EXPANDING,
@@ -208,22 +205,18 @@ class Service:
         once its approvals are there.
         """
 
-        with explained(), self._registry.reading() as connection:
-            found = [each for each in known.everything(connection) if each.change.state not in TERMINAL]
-        free = [(each, statuses.status(each, full=False)) for each in found if each.change.hold is None]
-        return [status.change for each, status in free if self._may_run(status) or _lacks_evidence(each, status)]
+        from orchestrator import readiness
 
-    def _may_run(self, status: Status) -> bool:
-        if status.lease is not None:
-            return False
-        if status.state in WORKING:
-            return True
-        gate = status.gate
-        if gate is None:
-            return True
-        if gate.phase in ASKED and status.requested is not gate.phase:
-            return False
-        return all(need.name == "evidence" for need in gate.missing)
+        with explained(), self._registry.reading() as connection:
+            return readiness.ready(known.everything(connection))
+
+    def fallen_back(self) -> list[str]:
+        """Changes that are over by the Registry and not by a Target that lost its last commits; ``advance`` repairs them."""
+        from orchestrator import readiness
+
+        with explained(), self._registry.reading() as connection:
+            over = known.ended_lately(connection)
+        return readiness.fallen_back(over, self._target)
 
     # -- acting --------------------------------------------------------------------------------------------------
 
@@ -391,14 +384,6 @@ def _verified(connection: Connection, anchor: Anchor | None) -> list[Problem]:
         needed=queries.all_approvals_needed(connection),
         anchor=anchor,
     )
-
-
-def _lacks_evidence(known: Known, status: Status) -> bool:
-    """Whether people wait for evidence that only a worker can take: they asked to advance, and none was taken since."""
-    if status.lease is not None or status.gate is None or status.requested is not status.gate.phase:
-        return False
-    stale = any(need.name == "evidence" for need in status.gate.missing)
-    return stale and known.asked
 
 
 def _arrived(row: ChangeRow, through: State | None) -> bool:

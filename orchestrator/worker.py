@@ -25,9 +25,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from orchestrator.config import Config, redact
 from orchestrator.core.errors import Busy, OrchError
 
+LOOK_BACK = 60.0
+"""Seconds between two comparisons of what is over with the targets."""
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 300.0
 _SWEEP = ""
+_ENDS = "what is over"
 
 
 class Runs(Protocol):
@@ -35,6 +38,9 @@ class Runs(Protocol):
 
     def ready(self) -> Sequence[str]:
         """Changes that may run now."""
+
+    def fallen_back(self) -> Sequence[str]:
+        """Changes that are over, and whose target lost that."""
 
     def advance(self, change_id: str) -> Any:
         """Run the next phase of one."""
@@ -53,16 +59,24 @@ class Sweeper:
     say: Callable[[str], None] = _say
     clock: Callable[[], float] = time.monotonic
     _failures: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _looks_back_at: float = field(default=0.0)
 
     def sweep(self) -> None:
         """One round. Nothing a change does ends it but an interruption."""
         if self._resting(_SWEEP):
             return
-        ready: Sequence[str] = self._attempt(_SWEEP, self.service.ready) or ()
+        ready: list[str] = [*(self._attempt(_SWEEP, self.service.ready) or ()), *self._fallen_back()]
         for change in ready:
             if not self._resting(change):
                 self._attempt(change, partial(self.service.advance, change))
-        self._forget({_SWEEP, *ready})
+        self._forget({_SWEEP, _ENDS, *ready})
+
+    def _fallen_back(self) -> Sequence[str]:
+        """A failover can take back what is over: now and then that is compared, also right after the start."""
+        if self.clock() < self._looks_back_at or self._resting(_ENDS):
+            return ()
+        self._looks_back_at = self.clock() + LOOK_BACK
+        return self._attempt(_ENDS, self.service.fallen_back) or ()
 
     def _attempt(self, key: str, work: Callable[[], Any]) -> Any:
         try:

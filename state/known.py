@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, DateTime, Select, Table, cast, func, select
@@ -17,9 +17,12 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from state import queries, rows, tables
 from state.errors import UnknownChange
-from state.machine import GATE_AHEAD, MOVES
+from state.machine import GATE_AHEAD, MOVES, TERMINAL
 from state.model import BackfillRow, ChangeRow, Event, Evidence, StepRow
 from state.queries import LeaseView, StandingApproval
+
+LATELY = timedelta(days=7)
+"""How long after its end a Change is still compared with its Target: whoever falls back further restores a backup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,13 @@ def one(connection: Connection, change_id: str) -> Known:
 def everything(connection: Connection) -> list[Known]:
     """All Changes, the oldest first."""
     return _known(connection, queries.changes(connection))
+
+
+def ended_lately(connection: Connection) -> list[Known]:
+    """Changes that are over, and were not yet LATELY."""
+    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    over = [change for change in queries.changes(connection) if change.state in TERMINAL]
+    return _known(connection, [change for change in over if now - change.updated_at < LATELY])
 
 
 def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from orchestrator.embedded import Server
@@ -22,6 +23,9 @@ __all__ = ["Connect", "copies", "initialised", "module_world", "ready", "templat
 Connect = Callable[..., psycopg.Connection[Any]]
 
 _numbers = itertools.count(1)
+
+settings.register_profile("orch", deadline=None)  # how long an example takes says nothing about it being right
+settings.load_profile("orch")
 
 
 @pytest.fixture(scope="session")

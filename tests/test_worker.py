@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.errors import Busy, Invalid, LeaseLost, OrchError
-from orchestrator.worker import FIRST_PAUSE, LONGEST_PAUSE, Sweeper, _timer
+from orchestrator.worker import FIRST_PAUSE, LONGEST_PAUSE, LOOK_BACK, Sweeper, _timer
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,6 +24,10 @@ class Fake:
         self.outcomes = outcomes
         self.unreachable: Exception | None = None
         self.advanced: list[str] = []
+        self.lost: list[str] = []
+
+    def fallen_back(self) -> Sequence[str]:
+        return self.lost
 
     def ready(self) -> Sequence[str]:
         if self.unreachable is not None:
@@ -58,6 +62,17 @@ def test_everything_ready_is_advanced_in_turn() -> None:
     assert bench.sweep(0) == ["a", "b"]
     assert bench.sweep(1) == ["a", "b"]
     assert bench.said == []
+
+
+def test_an_end_that_a_target_lost_is_brought_about_again_once_a_minute() -> None:
+    bench = Bench(Fake(a=None))
+    bench.service.outcomes["over"] = None
+    bench.service.ready = lambda: ["a"]  # type: ignore[method-assign]
+    assert bench.sweep(0) == ["a"]
+    bench.service.lost = ["over"]
+    assert bench.sweep(LOOK_BACK - 1) == ["a"]
+    assert bench.sweep(LOOK_BACK) == ["a", "over"]
+    assert bench.sweep(LOOK_BACK + 1) == ["a"]
 
 
 def test_a_failure_is_one_line_and_the_sweep_goes_on() -> None:
@@ -134,6 +149,8 @@ class Service:
         return self
     def __exit__(self, *_):
         print("closed", flush=True)
+    def fallen_back(self):
+        return []
     def ready(self):
         return ["a"]
     def advance(self, change, **options):

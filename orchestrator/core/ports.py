@@ -85,7 +85,7 @@ class Cursor:
     """Where a Backfill stands. ``position`` is the last key finished (as text), or the next page; None at the start.
 
     ``turn`` says in which row the marker is by now, ``moves`` how often it was updated there. ``fenced`` are the seconds that
-    the server has spent on the fence checks of batches so far, each from BEGIN to the answer.
+    the server has spent on the fence checks of batches so far.
     """
 
     position: tuple[str, ...] | None

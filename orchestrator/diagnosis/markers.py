@@ -1,4 +1,4 @@
-"""Do Registry and Target tell the same story of every live Change? After a failover that lost commits they do not.
+"""Do Registry and Target tell the same of every Change, live or lately over? After a failover that lost commits they do not.
 
 Only reads: ``orch advance`` is what reconciles (``engine.reconcile``).
 """
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from orchestrator.core.ports import Marks
 from orchestrator.core.reckoning import reckon
-from orchestrator.diagnosis._sight import AT_TARGET, Answer, Look, Sight, live
-from state.known import Known
+from orchestrator.diagnosis._sight import AT_TARGET, Answer, Look, Sight
+from state.known import Known, ended_lately, one
 from state.model import Verdict
 
 _NAME = "markers"
@@ -20,10 +20,14 @@ def see(sight: Sight) -> Iterator[Answer]:
     """One answer per Change that differs. One that is being run moves while it is looked at, and is left out."""
     if not sight.duties.runs:
         return
-    found = [answer for each in sight.live if not each.lease.held for answer in _compared(sight, each)]
+    found = [a for each in (*sight.live, *_over(sight)) if not each.lease.held for a in _compared(sight, each)]
     yield from found
     if not found:
-        yield Answer(_NAME, Verdict.PASS, "registry and target agree on every live change that nobody runs now")
+        yield Answer(
+            _NAME,
+            Verdict.PASS,
+            "registry and target agree on every change, live or lately over, that nobody runs now",
+        )
 
 
 def _compared(sight: Sight, known: Known) -> Iterator[Answer]:
@@ -34,8 +38,14 @@ def _compared(sight: Sight, known: Known) -> Iterator[Answer]:
 
 def _still(sight: Sight, known: Known) -> bool:
     """Whether the Change rests as it did: a run that began between the two looks would differ, too."""
-    now = next((each for each in live(sight.registry) if each.change.id == known.change.id), None)
-    return now is not None and (now.lease.lease, now.steps) == (known.lease.lease, known.steps)
+    with sight.registry.reading() as connection:
+        now = one(connection, known.change.id)
+    return (now.lease.lease, now.steps) == (known.lease.lease, known.steps)
+
+
+def _over(sight: Sight) -> list[Known]:
+    with sight.registry.reading() as connection:
+        return [each for each in ended_lately(connection) if each.change.target == sight.target.name]
 
 
 def judge(known: Known, marks: Marks) -> Iterator[Answer]:

@@ -124,6 +124,24 @@ def test_registry_and_target_that_differ(clinic: Clinic, said: str) -> None:
     assert clinic.looked()["target shop: markers"].verdict is Verdict.PASS
 
 
+def test_a_target_that_lost_the_end_of_a_change_that_is_over(clinic: Clinic) -> None:
+    """Nobody runs it any more, so doctor and the worker's look back are all that would notice."""
+    clinic.world.submit("add_column: {table: orders, column: colour, type: text, default: \"'red'\"}")
+    clinic.world.to(State.COMPLETED)
+    assert clinic.world.service.fallen_back() == []
+    clinic.world.run("ALTER TABLE orders DROP COLUMN colour; DELETE FROM orch_target.marker")
+    found = clinic.looked()["target shop: markers of change"]
+    assert found.detail.startswith("target behind: steps recorded as done, and without a marker: ")
+    assert clinic.world.service.fallen_back() == ["change"]
+    clinic.world.service.advance("change")
+    assert clinic.world.rows("SELECT DISTINCT colour FROM orders") == [("red",)]
+    assert clinic.looked()["target shop: markers"].verdict is Verdict.PASS
+    clinic.world.run(
+        "DELETE FROM orch_target.marker", "UPDATE orch.change SET updated_at = updated_at - interval '8 days'"
+    )
+    assert clinic.world.service.fallen_back() == []
+
+
 def test_markers_of_another_plan(clinic: Clinic) -> None:
     clinic.world.submit(RENAME)
     clinic.world.to(State.EXPANDED)

@@ -115,23 +115,25 @@ class _Sent(NamedTuple):
     fenced: float
 
 
-_FENCE = """SELECT orch_target.check_fence({c}, {f}),
-    pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.statement_timestamp())"""
-"""statement_timestamp() is when the whole message arrived, so what it costs to check the fence is told with the answer."""
+_BEGAN = "SELECT pg_catalog.clock_timestamp()"
+_FENCE = "SELECT orch_target.check_fence({c}, {f}), pg_catalog.clock_timestamp()"
+"""Between the two answers lies what it costs to check the fence: parsing, planning and running it, and nothing else."""
 
 
 def _sent(send: Send, mark: Mark, statements: tuple[Composed, ...], cursor: Cursor, last: bool) -> _Sent:
-    """One message; the row count is that of its UPDATE, the third result (after BEGIN and the fence check)."""
+    """One message; the row count is that of its UPDATE, the fourth result (after BEGIN, the clock and the fence check)."""
     fence = fill(_FENCE, c=literal(mark.change_id), f=literal(mark.fence))
-    parts = [raw("BEGIN"), fence, *statements, _move(mark, cursor, last), raw("COMMIT")]
+    parts = [raw("BEGIN"), raw(_BEGAN), fence, *statements, _move(mark, cursor, last), raw("COMMIT")]
     results = send(joined("; ", parts))
     results.nextset()
-    answer = results.fetchone()
+    began = results.fetchall()[0][0]
+    results.nextset()
+    fenced = (results.fetchall()[0][1] - began).total_seconds()
     results.nextset()
     rows = max(0, results.rowcount)
     while results.nextset():
         pass
-    return _Sent(rows, float(answer[1]) if answer else 0.0)
+    return _Sent(rows, fenced)
 
 
 def _move(mark: Mark, cursor: Cursor, last: bool) -> Composed:
