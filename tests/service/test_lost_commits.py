@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
 
+from migrations_meta.upgrade import separate
 from orchestrator.core.errors import Blocked, Indeterminate, OrchError, Waiting
 from orchestrator.embedded import Server
 from orchestrator.service import Service
-from state.model import State
-from tests.service.world import World, service_at
+from state.model import GateName, State
+from tests.security.conftest import make_login
+from tests.service.world import World, service_at, shape
 from tests.support.moments import Recorded, fault_of, recorded, together
 
 PLANNED, EXPANDED, _, SWITCHED, CONTRACTED, _, _, _, UNSWITCHED, _, PARKED, COMPLETED = range(12)
@@ -24,7 +27,7 @@ PLANNED, EXPANDED, _, SWITCHED, CONTRACTED, _, _, _, UNSWITCHED, _, PARKED, COMP
 
 @pytest.fixture(scope="module")
 def recording(
-    server: Server, maintenance: psycopg.Connection[object], template: str, worker_id: str
+    server: Server, maintenance: psycopg.Connection[Any], template: str, worker_id: str
 ) -> Iterator[Recorded]:
     with recorded(server, maintenance, template, worker_id, "there and back and there", often=False) as made:
         yield made
@@ -108,6 +111,40 @@ def test_a_completed_change_that_may_not_be_contracted_again_is_for_a_person(rec
             assert "orch advance change" in caught.value.next_step
             link.execute("UPDATE orders SET note = remark WHERE id = 3")
         assert service.advance("change").state is State.COMPLETED
+
+
+def test_an_end_that_registry_and_target_lost_in_different_ways_is_for_a_person(recording: Recorded) -> None:
+    """The target has seen a later run than the registry knows of, and lacks what the registry has recorded as purged."""
+    with _service(recording, COMPLETED, EXPANDED) as (service, _registry, target):
+        with psycopg.connect(target, autocommit=True) as link:
+            link.execute("UPDATE orch_target.fence SET fence = fence + 20")
+            before = shape(link)
+            for _ in range(2):
+                with pytest.raises(Indeterminate, match="is completed, and the target does not show") as caught:
+                    service.advance("change")
+                assert caught.value.exit_code == 7
+                assert "both agree; then orch advance change" in caught.value.next_step
+            assert shape(link) == before, "nothing is touched that a person must judge"
+        assert service.audit_verify() == []
+
+
+def test_consent_that_the_registry_lost_is_asked_for_again_where_roles_are_in_force(recording: Recorded) -> None:
+    """The target is contracted, the approval of it lost: whoever runs changes cannot say that people agreed."""
+    with _service(recording, SWITCHED, CONTRACTED) as (people, registry, target):
+        separate(registry)
+        with psycopg.connect(registry, autocommit=True) as admin:
+            make_login(admin, "lost_worker", "orch_worker")
+        with psycopg.connect(target, autocommit=True) as link:
+            before = shape(link)
+            with service_at(registry.replace("postgres@", "lost_worker@"), target) as worker:
+                with pytest.raises(Indeterminate, match="with them the approvals of it") as caught:
+                    worker.advance("change")
+                assert caught.value.exit_code == 7
+                assert "orch approve change --gate contract" in caught.value.next_step
+                people.approve("change", gate=GateName.CONTRACT)
+                assert worker.advance("change").state is State.CONTRACTED
+            assert shape(link) == before
+        assert people.audit_verify() == []
 
 
 def test_steps_of_another_plan_are_for_a_person(world: World) -> None:

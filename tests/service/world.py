@@ -151,11 +151,24 @@ def template(server: Server, maintenance: psycopg.Connection[Any], initialised: 
 def _made(maintenance: psycopg.Connection[Any], name: str, template: str) -> Iterator[str]:
     """A database that lasts as long as the block."""
     made = sql.Identifier(name)
-    maintenance.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(made, sql.Identifier(template)))
+    copied(maintenance, name, template)
     try:
         yield name
     finally:
         maintenance.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(made))
+
+
+def copied(maintenance: psycopg.Connection[Any], name: str, template: str) -> None:
+    """Copy a database. Autovacuum may be at work in it, and on a busy machine is not gone in the server's own 5 s."""
+    command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    for attempt in range(6):
+        try:
+            maintenance.execute(command)
+        except psycopg.errors.ObjectInUse:
+            if attempt == 5:
+                raise
+        else:
+            return
 
 
 @pytest.fixture

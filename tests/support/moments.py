@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -19,7 +20,7 @@ from orchestrator.core.progress import Progress
 from orchestrator.embedded import Server
 from orchestrator.service import Service
 from state.model import State
-from tests.service.world import QUICK, Copies, Shape, contents, copying, service_at, shape, source
+from tests.service.world import QUICK, Copies, Shape, contents, copied, copying, service_at, shape, source
 
 RENAME = "rename_column: {table: orders, column: note, to: remark}"
 SMALL = "DELETE FROM orders WHERE id > 12; ALTER TABLE orders DROP COLUMN ticket; DROP INDEX orders_email_idx"
@@ -45,7 +46,7 @@ _copies = itertools.count(1)
 @contextmanager
 def recorded(
     server: Server,
-    maintenance: psycopg.Connection[object],
+    maintenance: psycopg.Connection[Any],
     template: str,
     worker_id: str,
     way: str,
@@ -59,8 +60,7 @@ def recorded(
 
     def copy(url: str) -> str:
         name = f"lost_{worker_id}_{next(_copies)}"
-        source = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
-        maintenance.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), source))
+        copied(maintenance, name, str(conninfo_to_dict(url)["dbname"]))
         return server.url(name)
 
     def drop(url: str) -> None:
