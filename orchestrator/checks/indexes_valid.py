@@ -1,15 +1,20 @@
-"""Is every index that the plan built there, valid and ready?"""
+"""Is every index that the plan built there, valid and ready?
+
+That of a partitioned table is valid only once every partition has its part of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from orchestrator.checks._judge import DATA_GATES, judged
+from orchestrator.core.partitioned import CreatePartitionedIndex
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Reader
 from orchestrator.core.step import CreateIndex
 from state.model import Finding, GateName
 
+Built = CreateIndex | CreatePartitionedIndex
 _QUERY = """
 SELECT i.indisvalid AND i.indisready FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -25,12 +30,12 @@ class IndexesValid:
 
     def findings(self, plan: Plan, gate: GateName, reader: Reader) -> Iterator[Finding]:
         """One Finding for all of them, if there are any."""
-        wanted = [p.step for p in plan.of("expand", "backfill") if isinstance(p.step, CreateIndex)]
+        wanted = [p.step for p in plan.of("expand", "backfill") if isinstance(p.step, Built)]
         if wanted:
             yield judged("indexes_valid", _QUERY, "indexes are missing or invalid", lambda: _bad(reader, wanted))
 
 
-def _bad(reader: Reader, wanted: list[CreateIndex]) -> tuple[int, tuple[str, ...]]:
+def _bad(reader: Reader, wanted: list[Built]) -> tuple[int, tuple[str, ...]]:
     bad = []
     for step in wanted:
         rows = reader.rows(_QUERY, (step.table.schema, step.name))

@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from orchestrator.checks import _sql
 from orchestrator.checks._judge import judged
 from orchestrator.core.catalog import TableName
+from orchestrator.core.partitioned import CreatePartitionedIndex
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Reader, Seen
 from orchestrator.core.step import AddConstraint, CreateIndex, DropConstraint, DropIndex, RelaxNotNull
@@ -30,7 +31,7 @@ class RowsObey:
         """One Finding per constraint."""
         for planned in plan.of("contract"):
             step = planned.step
-            if isinstance(step, AddConstraint | CreateIndex) and step.rule is not None:
+            if isinstance(step, AddConstraint | CreateIndex | CreatePartitionedIndex) and step.rule is not None:
                 yield _judge(reader, step.table, step.name, step.rule)
 
 

@@ -167,8 +167,41 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """Something that a partition has of its own: its parent's objects do not carry it. ``columns`` are those it is about."""
+
+    kind: str
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A table below a partitioned one, at any depth. ``kind`` is pg_class.relkind."""
+
+    name: TableName
+    kind: str
+    own: tuple[Own, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Partitioning:
+    """How a table is partitioned, itself and below: ``columns`` decide to which partition a row belongs.
+
+    ``expressions`` says that one of the keys is more than columns.
+    """
+
+    columns: tuple[str, ...] = ()
+    expressions: bool = False
+    partitions: tuple[Partition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """One table with all that hangs on it. ``kind`` is pg_class.relkind; ``rows`` and ``bytes`` are estimates."""
+    """One table with all that hangs on it. ``kind`` is pg_class.relkind; ``rows`` and ``bytes`` are estimates.
+
+    ``triggers`` of a partitioned table are also those of its partitions.
+    """
 
     name: TableName
     kind: str
@@ -185,6 +218,7 @@ class Table:
     bytes: int = 0
     access: Access = Access()
     comment: str | None = None
+    partitioning: Partitioning | None = None
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises PlanRefused, naming the nearest columns."""

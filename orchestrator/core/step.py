@@ -12,6 +12,7 @@ from typing import Literal
 
 from orchestrator.core.catalog import NO_EXTRAS, Access, IndexExtras, TableName, TypeName
 from orchestrator.core.newtable import NewCheck, NewColumn, NewKey, NewReference
+from orchestrator.core.partitioned import CreatePartitionedIndex, DropPartitionedIndex
 from orchestrator.core.sync import Argument, Conversion, Rule, Sync
 
 
@@ -388,6 +389,8 @@ Step = (
     | PurgeTable
     | CreateView
     | RenameTable
+    | CreatePartitionedIndex
+    | DropPartitionedIndex
 )
 """Every primitive effect. A dialect that renders and observes these can run every Operation."""
 

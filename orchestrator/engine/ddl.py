@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 
 from orchestrator.core.errors import Indeterminate, LeaseLost, OrchError, Unreachable, Waiting
 from orchestrator.core.plan import PlannedStep
@@ -88,27 +88,49 @@ def _insist(run: Run, planned: PlannedStep) -> None:
     raise indeterminate(run, planned, seen)
 
 
-def _retrying(run: Run, planned: PlannedStep, once: Callable[[Run, Session, PlannedStep], None]) -> None:
+@dataclass
+class _Patience:
+    """The tries that are left to get a lock. A Step of many locks that got further has them all anew."""
+
+    attempt: int = 0
+    deadline: float = field(default_factory=lambda: time.monotonic() + BUDGET)
+    stood: set[Observation] = field(default_factory=set)
+
+    def at(self, seen: Observation) -> Observation:
+        """Where a try found the Step."""
+        if self.stood and seen not in self.stood:
+            self.attempt, self.deadline = 1, time.monotonic() + BUDGET
+        self.stood.add(seen)
+        return seen
+
+    @property
+    def over(self) -> bool:
+        """Whether that was the last try."""
+        return self.attempt >= TRIES or time.monotonic() > self.deadline
+
+
+def _retrying(run: Run, planned: PlannedStep, once: Callable[[Run, Session, PlannedStep, _Patience], None]) -> None:
     """Try within a budget, visibly. Each try looks first: an earlier one may have taken effect, or left a part, unheard."""
-    deadline = time.monotonic() + BUDGET
-    for attempt in range(1, TRIES + 1):
+    patience = _Patience()
+    while True:
         run.lease.check()
+        patience.attempt += 1
         try:
             with (
                 run.target.session(run.change.id, run.lease.fence, planned.ordinal) as session,
                 run.lease.guarding(session),
             ):
-                once(run, session, planned)
+                once(run, session, planned, patience)
             return
         except (LockNotGranted, ConnectionLost, Unreachable) as error:
             _failed(run, planned, str(error))
-            if attempt == TRIES or time.monotonic() > deadline:
+            if patience.over:
                 raise Waiting(
-                    f"step {planned.ordinal} ({planned.description}) got no lock in {attempt} tries: {error}",
+                    f"step {planned.ordinal} ({planned.description}) got no lock in {patience.attempt} tries: {error}",
                     f"see who holds the lock (pg_blocking_pids), then orch advance {run.change.id}",
                 ) from error
-            run.tell("step.retry", f"try {attempt} of {TRIES}: {error}", planned.ordinal)
-            time.sleep(jittered(min(0.2 * attempt, 3.0)))
+            run.tell("step.retry", f"try {patience.attempt} of {TRIES}: {error}", planned.ordinal)
+            time.sleep(jittered(min(0.2 * patience.attempt, 3.0)))
         except Fenced as error:
             raise LeaseLost(str(error), f"orch status {run.change.id}") from error
         except TargetError as error:
@@ -117,9 +139,9 @@ def _retrying(run: Run, planned: PlannedStep, once: Callable[[Run, Session, Plan
             raise _refused(run, planned, error) from error
 
 
-def _apply_unless_done(run: Run, session: Session, planned: PlannedStep) -> None:
+def _apply_unless_done(run: Run, session: Session, planned: PlannedStep, patience: _Patience) -> None:
     mark = run.mark(planned)
-    seen = session.observe(planned.step, mark.step_id).seen
+    seen = patience.at(session.observe(planned.step, mark.step_id)).seen
     if seen is Seen.PARTIAL:
         session.repair(planned.step, mark)
         seen = session.observe(planned.step, mark.step_id).seen
@@ -133,9 +155,9 @@ def _apply_unless_done(run: Run, session: Session, planned: PlannedStep) -> None
         session.apply(planned.step, mark)
 
 
-def _undo_unless_gone(run: Run, session: Session, planned: PlannedStep) -> None:
+def _undo_unless_gone(run: Run, session: Session, planned: PlannedStep, patience: _Patience) -> None:
     mark = run.mark(planned)
-    seen = session.observe(planned.step, mark.step_id)
+    seen = patience.at(session.observe(planned.step, mark.step_id))
     if seen.seen is Seen.FOREIGN and not seen.gone:
         raise indeterminate(run, planned, seen)
     if seen.gone or seen.seen is Seen.ABSENT:

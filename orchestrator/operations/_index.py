@@ -11,7 +11,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from orchestrator.core.catalog import Catalog, Question, Table
+from orchestrator.core.catalog import NO_EXTRAS, Catalog, IndexExtras, Question, Table
+from orchestrator.core.errors import PlanRefused
+from orchestrator.core.partitioned import CreatePartitionedIndex, DropPartitionedIndex
+from orchestrator.core.step import CreateIndex, DropIndex, Step
+from orchestrator.core.sync import Rule
 from orchestrator.operations._constraint import quoted
 from orchestrator.operations._model import Name, checked
 
@@ -94,6 +98,45 @@ class Asked:
         words += f" INCLUDE ({', '.join(map(quoted, self.include))})" if self.include else ""
         words += f" WITH ({', '.join(map(_option, self.options))})" if self.options else ""
         return words + (f" WHERE (\n{self.where}\n)" if self.where is not None else "")
+
+
+def built(table: Table, name: str, definition: str, extras: IndexExtras = NO_EXTRAS, rule: Rule | None = None) -> Step:
+    """The Step that builds an index without blocking writes: at once, or partition by partition."""
+    if table.partitioning is None:
+        return CreateIndex(table.name, name, definition=definition, extras=extras, rule=rule)
+    return CreatePartitionedIndex(
+        table.name, name, definition, comment=extras.comment, tablespace=extras.tablespace, rule=rule
+    )
+
+
+def dropped(table: Table, name: str, definition: str, extras: IndexExtras) -> Step:
+    """The Step that drops an index; of a partitioned table it goes with those of the partitions."""
+    if table.partitioning is None:
+        return DropIndex(table.name, name, definition, extras)
+    return DropPartitionedIndex(table.name, name, definition, extras.comment, extras.tablespace)
+
+
+def build_words(table: Table, name: str) -> str:
+    """What building is called for people."""
+    return f"build {name} on {table.name} concurrently" + (", partition by partition" if table.partitioning else "")
+
+
+def unique_in_partitions(table: Table, columns: Sequence[str], name: str) -> None:
+    """Refuse what a partitioned table cannot keep unique: each partition only knows its own rows. Raises PlanRefused."""
+    if table.partitioning is None:
+        return
+    if table.partitioning.expressions:
+        raise PlanRefused(
+            f"{table.name} is partitioned by an expression: PostgreSQL keeps nothing unique over its partitions",
+            "keep it unique in a table beside it, or partition by a column",
+        )
+    missing = [column for column in table.partitioning.columns if column not in columns]
+    if missing:
+        raise PlanRefused(
+            f"{table.name} is partitioned by {', '.join(missing)}, which {name} does not have:"
+            " PostgreSQL keeps rows unique within a partition only",
+            f"add {', '.join(missing)} to its columns, or keep it unique in a table beside it",
+        )
 
 
 def _option(option: str) -> str:

@@ -6,6 +6,8 @@ Each obstacle is named with the reason and the way around.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from orchestrator.core.catalog import Catalog, Column, Constraint, Index, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Settings
@@ -13,23 +15,40 @@ from orchestrator.core.plan import Settings
 _KINDS = {"v": "view", "m": "materialized view", "f": "foreign table", "p": "partitioned table"}
 
 
-def writable(table: Table) -> None:
-    """Refuse what is not an ordinary table. Raises PlanRefused."""
-    if table.kind in _KINDS:
+BY_STATEMENT = "write the statement yourself (sql:), knowing what it locks and how long"
+
+
+def writable(table: Table, *, partitioned: Literal[True] | str = BY_STATEMENT) -> None:
+    """Refuse what is not an ordinary table. Raises PlanRefused.
+
+    ``partitioned`` True lets partitioned tables pass; else it is the way around for one.
+    """
+    if table.kind in _KINDS and (table.kind != "p" or partitioned is not True):
         around = {
             "v": "name the table below the view",
             "m": "name the table below the materialized view",
             "f": "change the table on the server it lives on",
-            "p": "change each partition's parent by hand for now; partitioned tables are not supported yet",
+            "p": str(partitioned),
         }[table.kind]
         raise PlanRefused(f"{table.name} is a {_KINDS[table.kind]}, not an ordinary table", around)
     if table.partition:
-        raise PlanRefused(f"{table.name} is a partition", "its shape follows the parent, which is not supported yet")
+        raise PlanRefused(f"{table.name} is a partition: its shape follows the whole table", "name the whole table")
+    _partitions_here(table)
 
 
-def alone(table: Table) -> None:
+def _partitions_here(table: Table) -> None:
+    """Refuse partitions that are not tables of this server. Raises PlanRefused."""
+    foreign = [str(p.name) for p in table.partitioning.partitions if p.kind == "f"] if table.partitioning else []
+    if foreign:
+        raise PlanRefused(
+            f"{table.name} has partitions that are foreign tables: {', '.join(foreign)}",
+            "ALTER TABLE … DETACH PARTITION these for the change",
+        )
+
+
+def alone(table: Table, *, partitioned: Literal[True] | str = BY_STATEMENT) -> None:
     """Refuse tables whose change goes on to others, where undo could not know what was there. Raises PlanRefused."""
-    writable(table)
+    writable(table, partitioned=partitioned)
     if table.inherits:
         raise PlanRefused(
             f"{table.name} takes part in inheritance: the change would go on to its children, each as it may be",
@@ -37,9 +56,9 @@ def alone(table: Table) -> None:
         )
 
 
-def synced(table: Table) -> None:
+def synced(table: Table, *, partitioned: Literal[True] | str = BY_STATEMENT) -> None:
     """Refuse tables on which row triggers cannot keep two shapes equal (F13). Raises PlanRefused."""
-    writable(table)
+    writable(table, partitioned=partitioned)
     if table.inherits:
         raise PlanRefused(
             f"{table.name} takes part in inheritance: children bypass the sync trigger",

@@ -3,6 +3,10 @@
 Keys are columns or expressions, with an operator class, a collation or an order if wanted; it may carry columns along, cover
 some rows only, and be of any method. It is built in expand. A unique one could break an old version's write, so it is built in
 contract, whose gate names rows that are there twice by key and waits for them.
+
+On a partitioned table every partition gets it by itself, concurrently, those that are created or attached meanwhile too; what
+locks the whole table reads no row. A unique one must have the columns by which the table is partitioned. Taking it back cannot
+be concurrent: it locks the table with all partitions (ACCESS EXCLUSIVE) for a change in the catalog.
 """
 
 from __future__ import annotations
@@ -11,10 +15,9 @@ from pydantic import Field
 
 from orchestrator.core.catalog import Catalog, Question, Table
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import CreateIndex
 from orchestrator.core.sync import Rule
 from orchestrator.operations import _constraint, _table
-from orchestrator.operations._index import Asked, Key, Keys
+from orchestrator.operations._index import Asked, Key, Keys, build_words, built, unique_in_partitions
 from orchestrator.operations._model import Name, OperationModel, at, key_of, shortened
 
 
@@ -54,19 +57,15 @@ class AddIndex(OperationModel):
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """One concurrent build, in expand; in contract where it is unique."""
         table = catalog.table(self.table)
-        _table.writable(table)
+        _table.writable(table, partitioned=True)
         name = self._name(catalog)
         _constraint.free_name(table, name)
         self._asked().check(catalog, name)
-        step = CreateIndex(
-            table.name,
-            name,
-            definition=self._asked().definition(table, name),
-            rule=self._rule(table) if self.unique else None,
-        )
-        planned = PlannedStep(
-            "contract" if self.unique else "expand", step, f"build {name} on {table.name} concurrently"
-        )
+        if self.unique:
+            unique_in_partitions(table, [key for key in self.columns if isinstance(key, str)], name)
+        definition = self._asked().definition(table, name)
+        step = built(table, name, definition, rule=self._rule(table) if self.unique else None)
+        planned = PlannedStep("contract" if self.unique else "expand", step, build_words(table, name))
         return Draft((planned,), _constraint.notes(table, name, "23505", "drop_index") if self.unique else ())
 
     def _rule(self, table: Table) -> Rule | None:

@@ -18,6 +18,8 @@ from orchestrator.operations import _constraint, _table
 from orchestrator.operations._copy import not_null
 from orchestrator.operations._model import Name, OperationModel, at, identity, shortened
 
+_PARTITIONED = "add_index with unique: true: on a partitioned table PostgreSQL makes no key of an index that is there"
+
 
 class AddPrimaryKey(OperationModel):
     """``add_primary_key: {table: visits, columns: [shop, number]}``.
@@ -39,7 +41,7 @@ class AddPrimaryKey(OperationModel):
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """NOT NULL, the index, the key, in contract."""
         table = catalog.table(self.table)
-        _table.alone(table)
+        _table.alone(table, partitioned=_PARTITIONED)
         for each in table.constraints:
             if each.kind == "p" and not each.inbound:
                 raise PlanRefused(f"{table.name} has the primary key {each.name} already", "drop_constraint it first")

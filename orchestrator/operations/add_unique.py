@@ -14,6 +14,10 @@ from orchestrator.core.plan import Draft, Settings
 from orchestrator.operations import _constraint, _table
 from orchestrator.operations._model import Name, OperationModel, at, shortened
 
+_PARTITIONED = (
+    "add_index with unique: true: on a partitioned table PostgreSQL makes no constraint of an index that is there"
+)
+
 
 class AddUnique(OperationModel):
     """``add_unique: {table: customers, columns: [email], name: customers_email_key}``.
@@ -40,7 +44,7 @@ class AddUnique(OperationModel):
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """Build the index, make the constraint of it, in contract."""
         table = catalog.table(self.table)
-        _table.alone(table)
+        _table.alone(table, partitioned=_PARTITIONED)
         name = self._name(catalog)
         _constraint.free_name(table, name)
         steps = _constraint.key(table, name, self.columns, self.include)

@@ -3,6 +3,9 @@
 The new one is built concurrently in expand, under another name, with the comment, tablespace and storage parameters of the old
 one. Contract lets both trade names in one transaction; undo trades them back until purge drops the old one concurrently. What
 is left out stays as it is; with nothing but the name the index is rebuilt.
+
+Of a partitioned table the new one is built partition by partition; the trade of names concerns the index of the whole table, and
+the old one is dropped from all partitions at once (see drop_index).
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ from pydantic import Field, model_validator
 from orchestrator.core.catalog import Catalog, Index, Question, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PhaseName, PlannedStep, Settings
-from orchestrator.core.step import CreateIndex, DropIndex, SwapIndex
+from orchestrator.core.step import Step, SwapIndex
 from orchestrator.operations import _constraint, _table
-from orchestrator.operations._index import Asked, Keys
+from orchestrator.operations._index import Asked, Keys, build_words, built, dropped
 from orchestrator.operations._model import Name, OperationModel, at, identity, shortened
 
 
@@ -59,7 +62,7 @@ class ReplaceIndex(OperationModel):
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """Build in expand, trade names in contract, drop at purge."""
         table = catalog.table(self.table)
-        _table.writable(table)
+        _table.writable(table, partitioned=True)
         old = _constraint.index_of(table, self.index)
         _refuse(table, old)
         self._asked().check(catalog, old.name)
@@ -67,26 +70,26 @@ class ReplaceIndex(OperationModel):
         new, parked = shortened(old.name, f"_new_{mark}"), shortened(old.name, f"_parked_{mark}")
         build = self._build(table, old, new)
         swap = SwapIndex(table.name, old.name, new, parked)
-        drop = DropIndex(table.name, parked, old.definition, old.extras)
+        drop = dropped(table, parked, old.definition, old.extras)
         phase: PhaseName = "purge" if settings.park > 0 else "contract"
         return Draft(
             (
-                PlannedStep("expand", build, f"build {new} on {table.name} concurrently"),
+                PlannedStep("expand", build, build_words(table, new)),
                 PlannedStep("contract", swap, f"let {new} take the name {old.name}; the old one becomes {parked}"),
-                PlannedStep(phase, drop, f"drop {parked} concurrently"),
+                PlannedStep(phase, drop, f"drop {parked}" + ("" if table.partitioning else " concurrently")),
             ),
             (f"from expand until purge, writes to {table.name} maintain both {old.name} and its replacement",),
         )
 
-    def _build(self, table: Table, old: Index, new: str) -> CreateIndex:
+    def _build(self, table: Table, old: Index, new: str) -> Step:
         if self.columns is None:
-            return CreateIndex(table.name, new, definition=old.definition, extras=old.extras)
+            return built(table, new, old.definition, old.extras)
         asked = self._asked()
         same = f" USING {self.method} " in old.definition
         options = old.options if same else ()
         definition = Asked(self.table, asked.keys, asked.include, asked.where, asked.method, options=options)
         extras = type(old.extras)(old.extras.comment, old.extras.tablespace)
-        return CreateIndex(table.name, new, definition=definition.definition(table, new), extras=extras)
+        return built(table, new, definition.definition(table, new), extras)
 
 
 def _refuse(table: Table, old: Index) -> None:

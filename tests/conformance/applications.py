@@ -249,7 +249,7 @@ class Session:
     def _inserts(self, upsert: sql.Composed, key: int) -> bool:
         """Send it, and tell whether there was no such row. Views and partitioned tables cannot say: there it goes in turn."""
         place = self._shared.scene.example.place()
-        if self._shared.scene.key.name != "partitioned" and place.old == place.new:
+        if not self._shared.scene.key.partitioned and place.old == place.new:
             return self._app.execute(upsert + sql.SQL(" RETURNING xmax = 0")).fetchone() == (True,)
         self._app.execute("SELECT pg_advisory_xact_lock(%s)", [key])
         query = sql.SQL("SELECT FROM {} WHERE {} = {}").format(

@@ -25,13 +25,18 @@ PART = 'the "kéy" of %s'
 
 @dataclass(frozen=True)
 class Key:
-    """A kind of key. ``ddl`` is put to the table once its own primary key is gone; ``columns`` are computed from the id."""
+    """A kind of key. ``ddl`` is put to the table once its own primary key is gone; ``columns`` are computed from the id.
+
+    ``partitioned`` is how the table is partitioned by its id, and ``partitions`` what makes its partitions.
+    """
 
     name: str
     ddl: tuple[str, ...] = ()
     columns: Mapping[str, Callable[[int], str]] | None = None
     with_id: bool = False
     drops: bool = True
+    partitioned: str = ""
+    partitions: tuple[str, ...] = ()
 
 
 def _uuid(number: int) -> str:
@@ -60,7 +65,35 @@ KEYS = (
     ),
     Key("text", (_ADD + "text", f"UPDATE {{t}} SET {_PART} = 'ü' || {{id}}", _PRIMARY), {PART: lambda n: f"ü{n}"}),
     Key("none"),
-    Key("partitioned", drops=False),
+    Key(
+        "hash",
+        drops=False,
+        partitioned="HASH ({id})",
+        partitions=(
+            """CREATE TABLE "part 0" PARTITION OF {t} FOR VALUES WITH (MODULUS 2, REMAINDER 0)""",
+            """CREATE TABLE "part 1" PARTITION OF {t} FOR VALUES WITH (MODULUS 2, REMAINDER 1)""",
+        ),
+    ),
+    Key(
+        "range",
+        drops=False,
+        partitioned="RANGE ({id})",
+        partitions=(
+            """CREATE TABLE "the first" PARTITION OF {t} FOR VALUES FROM (MINVALUE) TO (31)""",
+            """CREATE TABLE "the ""next" PARTITION OF {t} FOR VALUES FROM (31) TO (1011) PARTITION BY HASH ({id})""",
+            """CREATE TABLE "next 0" PARTITION OF "the ""next" FOR VALUES WITH (MODULUS 2, REMAINDER 0)""",
+            """CREATE TABLE "next 1" PARTITION OF "the ""next" FOR VALUES WITH (MODULUS 2, REMAINDER 1)""",
+            """CREATE TABLE "the rest" PARTITION OF {t} DEFAULT""",
+        ),
+    ),
+    Key(
+        "list",
+        partitioned="LIST (({id} % 3))",
+        partitions=(
+            """CREATE TABLE "by three" PARTITION OF {t} FOR VALUES IN (0)""",
+            """CREATE TABLE "not by three" PARTITION OF {t} FOR VALUES IN (1, 2)""",
+        ),
+    ),
 )
 
 

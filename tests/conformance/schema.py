@@ -1,4 +1,4 @@
-"""Everything of a database that its users can tell, but the order of columns.
+"""Everything of a database that its users can tell, but the order of columns and what a partition's part of an index is called.
 
 Why it exists: a completed Change must leave what plain DDL would have left, an aborted one what was there. Both are judged
 by this description, read from the catalogs by a session that is not orch's.
@@ -18,7 +18,8 @@ _RELATIONS = (
 )
 _QUERIES = {
     "relations": f"""
-        SELECT c.oid::regclass::text, c.relkind::text, c.relpersistence::text, c.relreplident::text, c.relrowsecurity,
+        SELECT CASE WHEN c.relispartition AND c.relkind IN ('i', 'I') THEN '' ELSE c.oid::regclass::text END,
+               c.relkind::text, c.relpersistence::text, c.relreplident::text, c.relrowsecurity,
                c.relforcerowsecurity, c.reloptions::text, obj_description(c.oid, 'pg_class'),
                pg_get_userbyid(c.relowner), ARRAY(SELECT g::text FROM unnest(c.relacl) g ORDER BY 1),
                c.relispartition, pg_get_expr(c.relpartbound, c.oid),
@@ -34,15 +35,17 @@ _QUERIES = {
           LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
          WHERE a.attrelid IN ({_RELATIONS}) AND c.relkind IN ('r', 'p', 'v', 'm') AND a.attnum > 0 AND NOT a.attisdropped""",
     "indexes": f"""
-        SELECT i.indrelid::regclass::text, c.relname, pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisready,
+        SELECT i.indrelid::regclass::text, CASE WHEN c.relispartition THEN '' ELSE c.relname END,
+               CASE WHEN c.relispartition THEN replace(pg_get_indexdef(i.indexrelid), quote_ident(c.relname), '')
+                    ELSE pg_get_indexdef(i.indexrelid) END, i.indisvalid, i.indisready,
                i.indisunique, i.indisprimary, i.indisreplident, i.indisclustered, i.indimmediate,
                obj_description(c.oid, 'pg_class'),
                (SELECT array_agg(x.attname || '=' || x.attstattarget) FROM pg_attribute x
                  WHERE x.attrelid = c.oid AND x.attstattarget >= 0)
           FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid IN ({_RELATIONS})""",
     "constraints": f"""
-        SELECT conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid), convalidated, condeferrable,
-               condeferred, obj_description(oid, 'pg_constraint')
+        SELECT conrelid::regclass::text, CASE conparentid WHEN 0 THEN conname ELSE '' END, contype::text,
+               pg_get_constraintdef(oid), convalidated, condeferrable, condeferred, obj_description(oid, 'pg_constraint')
           FROM pg_constraint WHERE conrelid IN ({_RELATIONS}) AND contype NOT IN ('n', 't')""",
     "triggers": f"""
         SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), tgenabled::text

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from tests.conformance.applications import Shared
 from tests.conformance.example import Example
+from tests.conformance.partitions import partition
 from tests.conformance.scene import KEYS, Key, Scene, hostile, renamed
 from tests.conformance.walk import Walk
 from tests.service.world import Copies, World, service_at
@@ -93,8 +94,6 @@ def _give_key(link: psycopg.Connection[Any], scene: Scene) -> None:
     if table is None:
         return
     names = {"t": sql.Identifier(table).as_string(link), "id": sql.Identifier(scene.example.key).as_string(link)}
-    if scene.key.name == "partitioned":
-        link.execute(_spelled(_PARTITIONED, names))
     if scene.key.drops:
         found = link.execute(
             "SELECT conname FROM pg_constraint WHERE conrelid = to_regclass(quote_ident(%s)) AND contype = 'p'", [table]
@@ -104,18 +103,12 @@ def _give_key(link: psycopg.Connection[Any], scene: Scene) -> None:
         link.execute(drop.format(sql.Identifier(table), sql.Identifier(found[0])))
     for statement in scene.key.ddl:
         link.execute(_spelled(statement, names))
+    if scene.key.partitioned:
+        partition(
+            link, table, _spelled(scene.key.partitioned, names), [_spelled(p, names) for p in scene.key.partitions]
+        )
 
 
 def _spelled(text: str, names: Mapping[str, str]) -> bytes:
     """The text with the table and its id in place; hostile names hold braces themselves."""
     return re.sub(r"\{(t|id)\}", lambda found: names[found[1]], text).encode()
-
-
-_PARTITIONED = """
-ALTER TABLE {t} RENAME TO whole;
-CREATE TABLE {t} (LIKE whole INCLUDING ALL) PARTITION BY HASH ({id});
-CREATE TABLE "part 0" PARTITION OF {t} FOR VALUES WITH (MODULUS 2, REMAINDER 0);
-CREATE TABLE "part 1" PARTITION OF {t} FOR VALUES WITH (MODULUS 2, REMAINDER 1);
-INSERT INTO {t} SELECT * FROM whole;
-DROP TABLE whole CASCADE;
-"""

@@ -50,6 +50,14 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """One message on the way: one transaction, or one ``concurrent`` statement outside of any."""
+
+    statements: Message
+    concurrent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """A look at the catalog (and the marker) on behalf of one Step."""
 
@@ -80,12 +88,15 @@ def schema_of_table(step: Any) -> str:
 class Kind(Generic[S]):
     """One kind of Step: ``render`` puts it in SQL, ``observe`` says what the catalog shows of it.
 
-    ``schema`` is where names in the Step's own expressions are looked up.
+    ``schema`` is where names in the Step's own expressions are looked up. Where how much there is to be sent depends on what the
+    catalog shows meanwhile, ``onward`` and ``back`` say what comes next, None at the end; ``render`` is then for people only.
     """
 
     render: Callable[[S], Rendered]
     observe: Callable[[Look, S], Observation]
     schema: Callable[[S], str] = schema_of_table
+    onward: Callable[[Look, S], Move | None] | None = None
+    back: Callable[[Look, S], Move | None] | None = None
 
 
 def kind_of(step: Step) -> Kind[Any]:

@@ -167,6 +167,17 @@ def index_statement(
     return str(postgast.deparse(tree))
 
 
+def partition_index_statement(definition: str, name: str, schema: str, table: str, *, only: bool) -> str:
+    """CREATE INDEX of a copied definition on another table: concurrently, or without its partitions (ON ONLY)."""
+    tree = postgast.parse(definition)
+    statement = tree.stmts[0].stmt.index_stmt
+    statement.idxname = name
+    statement.concurrent = not only
+    statement.relation.inh = not only
+    statement.relation.schemaname, statement.relation.relname = schema, table
+    return str(postgast.deparse(tree))
+
+
 def constraint_definition(table: str, definition: str, renamed: tuple[str, str] | None) -> str:
     """The part after ADD CONSTRAINT name, retargeted, without NOT VALID. ``table`` is quoted already."""
     head = f"ALTER TABLE {table} ADD CONSTRAINT orch_name "

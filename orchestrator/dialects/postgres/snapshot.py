@@ -30,6 +30,7 @@ from orchestrator.dialects.postgres import parser, statements
 from orchestrator.dialects.postgres.enums import enums
 from orchestrator.dialects.postgres.facts import facts, text_of, type_name, volatility
 from orchestrator.dialects.postgres.nulls import demands, domains
+from orchestrator.dialects.postgres.partitions import partitioning
 from orchestrator.dialects.postgres.text import fill, literal
 
 _TABLE = """
@@ -277,6 +278,7 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
         triggers=tuple(_trigger(*row) for row in rows(_TRIGGERS)),
         dependents=tuple(Dependent(*r) for r in rows(DEPENDENTS)),
         rules=tuple(r[0] for r in rows(_RULES)),
+        partitioning=partitioning(connection, oid) if head[3] == "p" else None,
     )
 
 

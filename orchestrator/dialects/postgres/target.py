@@ -7,7 +7,7 @@ simple-protocol message (fence check, DDL, marker, COMMIT), so that a stalled cl
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,17 @@ from psycopg.sql import Composed
 
 from orchestrator.core.catalog import Asked, Catalog, Dependent, TableName
 from orchestrator.core.errors import Indeterminate, Invalid
-from orchestrator.core.ports import Cursor, Fenced, LockNotGranted, Mark, Marks, Observation, Sql, TargetError
+from orchestrator.core.ports import (
+    Cursor,
+    Fenced,
+    LockNotGranted,
+    Mark,
+    Marks,
+    Observation,
+    Seen,
+    Sql,
+    TargetError,
+)
 from orchestrator.core.step import Backfill, Step
 from orchestrator.dialects.postgres import backfill, bootstrap, connection, kinds, parser
 from orchestrator.dialects.postgres.errors import translated
@@ -67,8 +77,13 @@ class PostgresSession:
 
     def apply(self, step: Step, mark: Mark) -> None:
         """Send the Step once. Raises TargetError."""
+        if (onward := kinds.kind_of(step).onward) is not None:
+            self._move_by_move(step, mark, onward)
+            if self.observe(step, mark.step_id).seen is Seen.DONE:
+                self.remember(mark)
+            return
         rendered = kinds.render(step)
-        self._prepare(step, rendered)
+        self._prepare(step, rendered.concurrent, rendered.patient)
         if rendered.concurrent:
             self._alone(rendered.forward, mark)
             self._transaction((_mark(mark),), mark)
@@ -77,8 +92,12 @@ class PostgresSession:
 
     def undo(self, step: Step, mark: Mark) -> None:
         """Send the Step's undo once; each of its messages is a transaction of its own. Raises TargetError."""
+        if (back := kinds.kind_of(step).back) is not None:
+            self._move_by_move(step, mark, back)
+            self.forget(mark)
+            return
         rendered = kinds.render(step)
-        self._prepare(step, rendered)
+        self._prepare(step, rendered.concurrent, rendered.patient)
         if rendered.undo_scans:
             with translated():
                 self._link.execute("SET statement_timeout = 0")
@@ -92,7 +111,7 @@ class PostgresSession:
         """Remove a partial effect, so that the Step can be applied again."""
         rendered = kinds.render(step)
         if rendered.repair:
-            self._prepare(step, rendered)
+            self._prepare(step, rendered.concurrent, rendered.patient)
             self._alone(rendered.repair, mark)
 
     def remember(self, mark: Mark) -> None:
@@ -113,16 +132,32 @@ class PostgresSession:
         with translated():
             return dependents(self._link, table)
 
-    def _prepare(self, step: Step, rendered: kinds.Rendered) -> None:
+    def _move_by_move(self, step: Step, mark: Mark, following: Callable[[kinds.Look, Any], kinds.Move | None]) -> None:
+        """Send what the catalog asks for until it asks for nothing; each message proves the fence anew."""
+        look = kinds.Look(self._link, mark.step_id)
+        while (move := self._asked(look, step, following)) is not None:
+            self._prepare(step, move.concurrent)
+            if move.concurrent:
+                self._alone((move.statements,), mark)
+            else:
+                self._transaction(move.statements, mark)
+
+    def _asked(
+        self, look: kinds.Look, step: Step, following: Callable[[kinds.Look, Any], kinds.Move | None]
+    ) -> kinds.Move | None:
+        with translated():
+            self._link.execute("SET search_path = pg_catalog, pg_temp; SET statement_timeout = '60s'")
+            return following(look, step)
+
+    def _prepare(self, step: Step, concurrent: bool, patient: bool = False) -> None:
         """Names in the change's own expressions resolve as they did when they were planned.
 
         Steps whose lock blocks no application wait for it as long as it takes; a lock_timeout would leave an invalid index.
         So would a server that looks for its client (client_connection_check_interval): a build outlives it, and is adopted.
         """
-        patient = rendered.concurrent or rendered.patient
-        limits = "0; SET statement_timeout = 0" if patient else "{limit}; SET statement_timeout = '10s'"
+        limits = "0; SET statement_timeout = 0" if concurrent or patient else "{limit}; SET statement_timeout = '10s'"
         settings = fill("SET lock_timeout = " + limits, limit=literal(connection.LOCK_TIMEOUT))
-        if rendered.concurrent:
+        if concurrent:
             settings = joined("; ", [settings, raw("SET client_connection_check_interval = 0")])
         with translated():
             self._link.execute(settings)

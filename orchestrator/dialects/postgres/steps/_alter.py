@@ -70,3 +70,17 @@ def commented(where: TableName, constraint: str, comment: str | None) -> Message
         return ()
     statement = "COMMENT ON CONSTRAINT {k} ON {t} IS {x}"
     return (fill(statement, k=name(constraint), t=table(where), x=literal(comment)),)
+
+
+TREE_TIMEOUT = "300ms"
+"""Over all partitions: lock_timeout begins anew with each, while those that are locked already have their queue (F24)."""
+
+
+def tree_locked(where: TableName, mode: str = "ACCESS EXCLUSIVE") -> Message:
+    """Lock a table with all its partitions, in a time that is bounded as a whole."""
+    lock = fill("LOCK TABLE {t} IN {mode} MODE", t=table(where), mode=raw(mode))
+    return (
+        fill("SET LOCAL statement_timeout = {limit}", limit=literal(TREE_TIMEOUT)),
+        lock,
+        raw("SET LOCAL statement_timeout = '10s'").format(),
+    )

@@ -1,0 +1,43 @@
+"""The Steps that only partitioned tables need: an index is built partition by partition, and dropped as a whole.
+
+Why it exists: CREATE INDEX CONCURRENTLY and DROP INDEX CONCURRENTLY do not know partitioned tables. Which partitions there are
+is asked of the catalog while the Step runs, not when it is planned: they come and go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestrator.core.catalog import TableName
+from orchestrator.core.sync import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePartitionedIndex:
+    """An index of a partitioned table, built concurrently on each partition and attached to the one of the whole table.
+
+    ``definition`` is CREATE INDEX as pg_get_indexdef spells it, with ``renamed`` (column, its copy) applied; ``name`` is what the
+    index of the whole table is called. It stands when every partition has it. ``rule`` is given where rows may break it.
+    """
+
+    table: TableName
+    name: str
+    definition: str
+    renamed: tuple[str, str] | None = None
+    comment: str | None = None
+    tablespace: str | None = None
+    rule: Rule | None = None
+    kind: Literal["create_partitioned_index"] = "create_partitioned_index"
+
+
+@dataclass(frozen=True, slots=True)
+class DropPartitionedIndex:
+    """DROP INDEX of a partitioned table's index, which takes those of its partitions along; undo builds them all again."""
+
+    table: TableName
+    name: str
+    definition: str
+    comment: str | None = None
+    tablespace: str | None = None
+    kind: Literal["drop_partitioned_index"] = "drop_partitioned_index"
