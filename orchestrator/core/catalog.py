@@ -61,7 +61,8 @@ NO_EXTRAS = IndexExtras()
 class Index:
     """One index. ``columns`` are the table's columns it touches anywhere (key, INCLUDE, expression, predicate).
 
-    ``replica_identity``: subscribers are told of a row by its columns. ``options`` are its storage parameters.
+    ``replica_identity``: subscribers are told of a row by its columns. ``options`` are its storage parameters. ``evaluates``:
+    it has an expression or a predicate.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Index:
     replica_identity: bool = False
     extras: IndexExtras = NO_EXTRAS
     options: tuple[str, ...] = ()
+    evaluates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +151,28 @@ class TypeName:
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
 
+    @property
+    def quoted(self) -> str:
+        """As SQL spells it, wherever that is read."""
+        return ".".join('"' + part.replace('"', '""') + '"' for part in (self.schema, self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class TypeUser:
+    """Something that needs a type to be there; ``table`` and ``column`` where it goes with a column."""
+
+    what: str
+    table: TableName | None = None
+    column: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Enum:
-    """An enum type with its values in order."""
+    """An enum type with its values in order, and what uses it."""
 
     name: TypeName
     values: tuple[str, ...]
+    users: tuple[TypeUser, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +380,10 @@ class Catalog:
         if found is None:
             raise PlanRefused(f"{full} is no enum type", "name the enum itself, not a domain over it or an array of it")
         return found
+
+    def enum_of(self, type_: str) -> Enum | None:
+        """The enum type of that full name; None for a type that is no enum."""
+        return dict(self.enums).get(type_)
 
     def type(self, spelled: str) -> str:
         """The server's own spelling of a type. Raises PlanRefused when there is no such type."""

@@ -44,6 +44,24 @@ class AddEnumValue:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateEnum:
+    """CREATE TYPE … AS ENUM with ``values`` in this order."""
+
+    type: TypeName
+    values: tuple[str, ...]
+    kind: Literal["create_enum"] = "create_enum"
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeEnum:
+    """The real drop of an enum type that held ``values``, which stays where something uses it by then."""
+
+    type: TypeName
+    values: tuple[str, ...]
+    kind: Literal["purge_enum"] = "purge_enum"
+
+
+@dataclass(frozen=True, slots=True)
 class RunSql:
     """A statement of the change file, done when its query says so. ``last``: it takes something away for good.
 
@@ -300,6 +318,7 @@ class ParkColumn:
     """Contract's reversible half: rename the old column away, in one short transaction.
 
     The sync's functions are rewritten to the parked name; the default and names of indexes and constraints move over.
+    ``default`` is what the new column gets, ``previous`` what undo gives the old one back.
     """
 
     table: TableName
@@ -308,6 +327,7 @@ class ParkColumn:
     sync: Sync | None = None
     new: str | None = None
     default: str | None = None
+    previous: str | None = None
     sequence: str | None = None
     renames: tuple[Rename, ...] = ()
     kind: Literal["park_column"] = "park_column"
@@ -384,6 +404,8 @@ Step = (
     | PurgeColumn
     | CreateTable
     | AddEnumValue
+    | CreateEnum
+    | PurgeEnum
     | RunSql
     | ParkTable
     | PurgeTable
@@ -394,5 +416,5 @@ Step = (
 )
 """Every primitive effect. A dialect that renders and observes these can run every Operation."""
 
-PURGES = (PurgeColumn, PurgeTable)
+PURGES = (PurgeColumn, PurgeTable, PurgeEnum)
 """What drops for good: it comes last, and nothing leads back from it."""

@@ -24,13 +24,14 @@ class Conversion:
     """An SQL expression over some columns, to a type. It becomes one function with pinned settings.
 
     Used by trigger, backfill and Checks alike, so that all three mean the same (correctness F11). ``sql`` None is the
-    plain cast of the single argument.
+    plain cast of the single argument; where ``values`` (from, to) is given, the cast of its text after these replacements.
     """
 
     name: str
     sql: str | None
     arguments: tuple[Argument, ...]
     returns: str
+    values: tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,7 @@ def _contract(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
         sync=mirror,
         new=copy.new,
         default=copy.default,
+        previous=copy.old.default,
         sequence=copy.old.sequence,
         renames=tuple(_renames(copy)),
     )

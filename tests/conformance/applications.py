@@ -72,6 +72,11 @@ class Session:
         for link in (self._app, *self._links.values()):
             link.close()
 
+    def renew(self) -> None:
+        """Connect again, as a version that is deployed anew."""
+        self._app.close()
+        self._app = self._shared.connect("app")
+
     @property
     def sides(self) -> tuple[Side, ...]:
         """The shapes this version writes now, as far as they have a table."""
@@ -364,12 +369,20 @@ class Traffic:
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
-        self._sessions = [Session(shared, version, 1) for version in VERSIONS]
+        self._sessions = {version: Session(shared, version, 1) for version in VERSIONS}
 
     def round(self) -> None:
         """Every kind of statement, by every version, now."""
-        for session in self._sessions:
+        for session in self._sessions.values():
             session.round()
+
+    def redeploy(self) -> None:
+        """The versions that know the new shape end, which an abort asks for (F28), and begin again at the next change.
+
+        What they prepared would fail then where a type was made anew: it has another number under the same name.
+        """
+        for version in ("new", "dual"):
+            self._sessions[version].renew()
 
     @contextlib.contextmanager
     def flowing(self) -> Iterator[None]:
@@ -380,7 +393,7 @@ class Traffic:
             while not over.wait(0.02):
                 session.any()
 
-        threads = [threading.Thread(target=flow, args=(session,), daemon=True) for session in self._sessions]
+        threads = [threading.Thread(target=flow, args=(session,), daemon=True) for session in self._sessions.values()]
         for thread in threads:
             thread.start()
         try:
@@ -392,7 +405,7 @@ class Traffic:
 
     def close(self) -> None:
         """Hang up every session."""
-        for session in self._sessions:
+        for session in self._sessions.values():
             session.close()
 
 

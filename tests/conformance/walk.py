@@ -93,6 +93,7 @@ class Walk:
         self._permit(State.PLANNED)
         with self._traffic.flowing():
             assert self._world.abort(change).state is State.ABORTED
+        self._traffic.redeploy()
         stayed = self._rest(State.ABORTED)
         self._looks_like("old", f"after an abort from {rest.value}")
         self._mirror.restart(stayed)

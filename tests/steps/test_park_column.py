@@ -58,3 +58,15 @@ def test_there_and_back(scene: Scene) -> None:
     assert scene.sees(step).seen is Seen.DONE
     scene.send(step, undo=True)
     assert scene.sees(step).seen is Seen.ABSENT
+
+
+def test_undo_gives_the_old_column_its_own_default_back(scene: Scene) -> None:
+    """The new column's may be of another type: it would be refused there."""
+    scene.run("ALTER TABLE orders ADD fresh int")
+    step = replace(STEP, sync=None, new="fresh", default="7", previous="'none'")
+    defaults = "SELECT adnum, pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'public.orders'::regclass"
+    before = scene.link.execute(defaults).fetchall()
+    scene.send(step)
+    assert scene.link.execute(defaults).fetchall() == [(6, "7")]
+    scene.send(step, undo=True)
+    assert scene.link.execute(defaults).fetchall() == before

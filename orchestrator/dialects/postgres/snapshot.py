@@ -79,7 +79,8 @@ SELECT c.relname, pg_catalog.pg_get_indexdef(i.indexrelid),
        i.indisreplident, pg_catalog.obj_description(i.indexrelid, 'pg_class'),
        (SELECT s.spcname::text FROM pg_catalog.pg_tablespace s WHERE s.oid = c.reltablespace),
        ARRAY(SELECT ARRAY[a.attnum::int, a.attstattarget::int] FROM pg_catalog.pg_attribute a
-              WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0 ORDER BY a.attnum), coalesce(c.reloptions, '{}')
+              WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0 ORDER BY a.attnum), coalesce(c.reloptions, '{}'),
+       i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
   FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
  WHERE i.indrelid = %s ORDER BY c.relname
 """
@@ -209,7 +210,7 @@ def snapshot(connection: psycopg.Connection, asked: Asked) -> Catalog:
         domains=domains(connection, [*_types(known.values()), *full]),
         subscribes=bool(subscriptions and subscriptions[0]),
         absent=absent,
-        enums=enums(connection, full),
+        enums=enums(connection, [*_types(known.values()), *full]),
         statements=tuple((text, statements.read(connection, text)) for text in dict.fromkeys(asked.statements)),
         queries=frozenset(filter(statements.is_query, asked.queries)),
     )
@@ -307,10 +308,11 @@ def _constraint(connection: psycopg.Connection, row: tuple[Any, ...], columns: t
 
 
 def _index(*row: Any) -> Index:
-    name, definition, columns, unique, primary, valid, constraint, identity, *beside, options = row
+    name, definition, columns, unique, primary, valid, constraint, identity, *beside, options, evaluates = row
     comment, tablespace, statistics = beside
     extras = IndexExtras(comment, tablespace, tuple((place, target) for place, target in statistics))
-    return Index(name, definition, tuple(columns), unique, primary, valid, constraint, identity, extras, tuple(options))
+    flags = (unique, primary, valid, constraint, identity)
+    return Index(name, definition, tuple(columns), *flags, extras, tuple(options), evaluates)
 
 
 def _trigger(*row: Any) -> Trigger:

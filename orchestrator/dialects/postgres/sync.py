@@ -152,7 +152,18 @@ def _created(made: Function) -> Composed:
 
 
 def _value(conversion: Conversion) -> Composable:
-    return name(conversion.arguments[0].name) if conversion.sql is None else raw(conversion.sql)
+    if conversion.sql is not None:
+        return raw(conversion.sql)
+    column = name(conversion.arguments[0].name)
+    return column if conversion.values is None else _replaced(column, conversion.values)
+
+
+def _replaced(column: Composable, values: tuple[tuple[str, str], ...]) -> Composed:
+    """A value that is not listed stays as it is, or does not convert: nothing becomes NULL unseen."""
+    if not values:
+        return fill("{c}::pg_catalog.text", c=column)
+    cases = [fill(" WHEN {a} THEN {b}", a=literal(a), b=literal(b)) for a, b in values]
+    return fill("CASE {c}::pg_catalog.text{cases} ELSE {c}::pg_catalog.text END", c=column, cases=joined("", cases))
 
 
 def body_statement(sync: Sync, parked: str | None = None) -> Composed:

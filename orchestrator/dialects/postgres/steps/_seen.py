@@ -5,6 +5,7 @@ Why it exists: the Registry only believes; the catalog knows. Every recovery, an
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,18 @@ def missing(found: dict[str, Any], where: TableName, *names: str) -> Observation
         return gone(f"table {where} is gone")
     without = [name for name in names if name not in found]
     return gone(f"{where} has no column {', '.join(without)}") if without else None
+
+
+_PART = re.compile(r'"((?:[^"]|"")*)"|([^".]+)')
+
+
+def same_type(found: str, wanted: str) -> bool:
+    """Whether two spellings name one type: the server quotes only where it must."""
+    return found == wanted or _parts(found) == _parts(wanted)
+
+
+def _parts(spelled: str) -> list[str]:
+    return [quoted.replace('""', '"') or plain for quoted, plain in _PART.findall(spelled)]
 
 
 _CONSTRAINT = """

@@ -12,7 +12,7 @@ from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.snapshot import quoted_name
 from orchestrator.dialects.postgres.steps._alter import alter, exclusive
 from orchestrator.dialects.postgres.steps._same import same
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, foreign, missing
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, foreign, missing, same_type
 from orchestrator.dialects.postgres.text import fill, literal, name, raw, table
 
 
@@ -62,7 +62,7 @@ def _observe(look: Look, step: AddColumn) -> Observation:
         return ABSENT
     kind, not_null, default = found[step.column]
     where = f"{step.table}.{step.column}"
-    if kind != step.type:
+    if not same_type(kind, step.type):
         return foreign(f"{where} is {kind}", step.type)
     if step.not_null and not not_null:
         return foreign(f"{where} may be NULL", "NOT NULL")

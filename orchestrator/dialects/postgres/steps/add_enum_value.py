@@ -5,14 +5,15 @@ from __future__ import annotations
 from orchestrator.core.ports import Observation
 from orchestrator.core.step import AddEnumValue
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
+from orchestrator.dialects.postgres.steps._enum import named, values
 from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, foreign, gone
-from orchestrator.dialects.postgres.text import Composed, fill, literal, name
+from orchestrator.dialects.postgres.text import Composed, fill, literal
 
 
 def _render(step: AddEnumValue) -> Rendered:
     statement = fill(
         "ALTER TYPE {t} ADD VALUE IF NOT EXISTS {v}{place}",
-        t=fill("{s}.{n}", s=name(step.type.schema), n=name(step.type.name)),
+        t=named(step.type),
         v=literal(step.value),
         place=_place(step),
     )
@@ -27,28 +28,19 @@ def _place(step: AddEnumValue) -> Composed:
     return fill(" AFTER {o}", o=literal(step.after)) if step.after is not None else fill("")
 
 
-_VALUES = """
-SELECT t.typtype::text,
-       ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)
-  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
- WHERE n.nspname = %s AND t.typname = %s
-"""
-
-
 def _observe(look: Look, step: AddEnumValue) -> Observation:
-    row = look.row(_VALUES, step.type.schema, step.type.name)
-    if row is None:
+    found = values(look, step.type)
+    if found is None:
         return gone(f"type {step.type} is gone")
-    kind, values = row
-    if kind != "e":
-        return foreign(f"type {step.type} is no enum")
-    if step.value not in values:
+    if isinstance(found, Observation):
+        return found
+    if step.value not in found:
         return ABSENT
-    where = values.index(step.value)
-    later, earlier = values[where + 1 :], values[:where]
+    where = found.index(step.value)
+    later, earlier = found[where + 1 :], found[:where]
     if (step.before is None or step.before in later) and (step.after is None or step.after in earlier):
         return DONE
-    return foreign(f"{step.type} is ({', '.join(values)})", _position(step))
+    return foreign(f"{step.type} is ({', '.join(found)})", _position(step))
 
 
 def _position(step: AddEnumValue) -> str:

@@ -21,8 +21,8 @@ from orchestrator.dialects.postgres.text import fill, literal, name, raw, table
 def _render(step: ParkColumn) -> Rendered:
     forward = [*_sync(step, None, step.parked, _require_seal), _rename_column(step.table, step.column, step.parked)]
     undo = [*_sync(step, step.parked, None, _forget_broken_seal), _rename_column(step.table, step.parked, step.column)]
-    forward += _moved_default(step, step.parked, step.new) + _moved_sequence(step, step.new)
-    undo += _moved_default(step, step.new, step.column) + _moved_sequence(step, step.column)
+    forward += _default_moved(step) + _moved_sequence(step, step.new)
+    undo += _default_moved_back(step) + _moved_sequence(step, step.column)
     forward += [_rename(step.table, rename, back=False) for rename in step.renames]
     undo += [_rename(step.table, rename, back=True) for rename in reversed(step.renames)]
     return Rendered((tuple(forward),), exclusive(step.table), (tuple(undo),))
@@ -62,10 +62,16 @@ def _rename_column(where: TableName, old: str, new: str) -> Composed:
     return alter(where, "RENAME COLUMN {o} TO {n}", o=name(old), n=name(new))
 
 
-def _moved_default(step: ParkColumn, source: str | None, into: str | None) -> list[Composed]:
-    if step.default is None or source is None or into is None:
+def _default_moved(step: ParkColumn) -> list[Composed]:
+    if step.default is None or step.new is None:
         return []
-    return [default(step.table, into, step.default), default(step.table, source, None)]
+    return [default(step.table, step.new, step.default), default(step.table, step.parked, None)]
+
+
+def _default_moved_back(step: ParkColumn) -> list[Composed]:
+    if step.default is None or step.new is None:
+        return []
+    return [default(step.table, step.column, step.previous), default(step.table, step.new, None)]
 
 
 def _moved_sequence(step: ParkColumn, into: str | None) -> list[Composed]:
