@@ -5,13 +5,14 @@ Why it exists: plan, submit and the expand gate must compile the same way, or wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.catalog import Asked
-from orchestrator.core.errors import PlanRefused, Stale
-from orchestrator.core.plan import Plan, compose, plan_json
+from orchestrator.core.errors import Blocked, PlanRefused, Stale
+from orchestrator.core.footprint import clash
+from orchestrator.core.plan import Plan, compose, parse_plan, plan_json
 from orchestrator.core.view import PlanView, StepView
 from orchestrator.plugins import discover
 from state.digest import plan_sha256
@@ -138,6 +139,16 @@ def records(found: Compiled, source: str) -> tuple[NewChange, list[NewStep]]:
         for planned, stored in zip(plan.steps, found.json["steps"], strict=True)
     ]
     return change, steps
+
+
+def apart(found: Compiled, others: Iterable[ChangeRow]) -> None:
+    """Refuse a Change that meets another one under way. Raises Blocked, naming the other and over what they meet."""
+    for other in others:
+        if (place := clash(found.plan.footprint, parse_plan(other.plan).footprint)) is not None:
+            raise Blocked(
+                f"{found.plan.change_id} and {other.id}, which is {other.state.value}, both need {place}",
+                f"take {other.id} to completed, or abort it, first: orch status {other.id}; then orch submit the file again",
+            )
 
 
 def still_fits(row: ChangeRow, target: Target) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -134,7 +134,7 @@ class Service:
             if begun:
                 return self.status(compiled.change), False
             new = compiling.compiled(source, path, self._config, self._target)
-            row, changed = self._registry.submit(*compiling.records(new, source))
+            row, changed = self._registry.submit(*compiling.records(new, source), judge=partial(compiling.apart, new))
         return self.status(row.id), changed
 
     # -- reading -------------------------------------------------------------------------------------------------

@@ -104,14 +104,16 @@ class Registry:
             moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
             return moment
 
-    def submit(self, new: NewChange, steps: Sequence[NewStep]) -> tuple[ChangeRow, bool]:
+    def submit(
+        self, new: NewChange, steps: Sequence[NewStep], judge: submitting.Judge = submitting.anything
+    ) -> tuple[ChangeRow, bool]:
         """Take a Change in. The flag says whether anything changed.
 
-        The same file again changes nothing; a changed one replaces the Plan while ``planned``. Raises
-        ConflictingChange later.
+        The same file again changes nothing; a changed one replaces the Plan while ``planned``. ``judge`` is shown the other
+        Changes of the target that are not over, while none can join them, and may raise. Raises ConflictingChange later.
         """
         with self._writing() as connection:
-            return submitting.submit(connection, new, steps)
+            return submitting.submit(connection, new, steps, judge)
 
     def acquire(self, change_id: str, owner: str, ttl_seconds: float, *, beyond: int = 0, refused: int = 0) -> int:
         """Take the Lease when it is free or expired; returns the new fence, which is greater than ``beyond``.

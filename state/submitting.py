@@ -6,7 +6,7 @@ changed one replaces the Plan while nothing has begun, and is refused afterwards
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from state import rows, tables
 from state.digest import canonical, text_sha256
 from state.errors import ConflictingChange
+from state.machine import TERMINAL
 from state.model import ChangeRow, Event, State, StepStatus
 from state.recording import append, locked, move
 
@@ -46,8 +47,33 @@ class NewStep:
     definition: Mapping[str, Any]
 
 
-def submit(connection: Connection, new: NewChange, steps: Sequence[NewStep]) -> tuple[ChangeRow, bool]:
-    """The Change as it now stands, and whether this call changed anything. Raises ConflictingChange."""
+Judge = Callable[[Sequence[ChangeRow]], None]
+"""Raises when a Change cannot be under way beside these."""
+_QUEUE = 0x6F726368
+"""The advisory lock of submitting, "orch" in ASCII: of two Changes that meet, the second must see the first."""
+
+
+def anything(others: Sequence[ChangeRow]) -> None:
+    """The judge to whom every Change is right."""
+
+
+def submit(connection: Connection, new: NewChange, steps: Sequence[NewStep], judge: Judge) -> tuple[ChangeRow, bool]:
+    """The Change as it now stands, and whether this call changed anything. Raises ConflictingChange, and what judge does."""
+    connection.execute(select(func.pg_advisory_xact_lock(_QUEUE)))
+    stored, changed = _stored(connection, new, steps)
+    if changed:
+        judge(_beside(connection, stored))
+    return stored, changed
+
+
+def _beside(connection: Connection, change: ChangeRow) -> list[ChangeRow]:
+    column = tables.change.c
+    live = (column.target == change.target, column.id != change.id, column.state.not_in([s.value for s in TERMINAL]))
+    query = select(tables.change).where(*live).order_by(column.created_at, column.id)
+    return [rows.change_row(row) for row in connection.execute(query)]
+
+
+def _stored(connection: Connection, new: NewChange, steps: Sequence[NewStep]) -> tuple[ChangeRow, bool]:
     if (created := _create(connection, new)) is not None:
         _add_steps(connection, new.id, steps)
         append(connection, new.id, Event.SUBMITTED, _facts(new))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from orchestrator.core.catalog import Catalog, Question
 from orchestrator.core.errors import PlanRefused
+from orchestrator.core.footprint import Footprint, Place
 from orchestrator.core.gate import GatePolicy
 from orchestrator.core.ports import Reader
 from orchestrator.core.step import (
@@ -83,6 +84,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     verify: tuple[Query, ...] = ()
     gates: Mapping[str, GatePolicy] = field(default_factory=dict)
+    footprint: Footprint = field(default_factory=Footprint)
 
     def of(self, *phases: str) -> tuple[PlannedStep, ...]:
         """The Steps of some phases, in order."""
@@ -177,7 +179,21 @@ def compose(
     ordered = sorted(_merge_switches([step for draft in drafts for step in draft.steps]), key=_place)
     notes = tuple(dict.fromkeys(note for draft in drafts for note in draft.notes))
     steps = tuple(replace(planned, ordinal=place) for place, planned in enumerate(ordered, 1))
-    return Plan(settings.change_id, target, steps, settings.park, notes, verify, dict(gates or {}))
+    footprint = _footprint(requested, steps, catalog)
+    return Plan(settings.change_id, target, steps, settings.park, notes, verify, dict(gates or {}), footprint)
+
+
+def _footprint(operations: Iterable[Operation], steps: Iterable[PlannedStep], catalog: Catalog) -> Footprint:
+    """What the operations say, and the indexes and constraints whose names their parks trade."""
+    touches: set[Place] = set()
+    reads: set[Place] = set()
+    for operation in operations:
+        touches |= operation.touches(catalog)
+        reads |= operation.reads(catalog)
+    for park in (planned.step for planned in steps if isinstance(planned.step, ParkColumn)):
+        for rename in park.renames:
+            touches |= {(str(park.table), f"{rename.object} {name}") for name in (rename.name, rename.to)}
+    return Footprint(tuple(sorted(touches)), tuple(sorted(reads)))
 
 
 def _place(planned: PlannedStep) -> tuple[int, bool]:
