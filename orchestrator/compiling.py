@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.catalog import Asked
+from orchestrator.core.catalog import Asked, TableName
 from orchestrator.core.errors import Blocked, PlanRefused, Stale
 from orchestrator.core.footprint import clash
 from orchestrator.core.plan import Plan, compose, parse_plan, plan_json
+from orchestrator.core.step import CreateIndex
 from orchestrator.core.view import PlanView, StepView
 from orchestrator.plugins import discover
 from state.digest import plan_sha256
@@ -98,9 +99,20 @@ def _compile(file: ChangeFile, name: str, target: Target) -> Compiled:
         )
     )
     plan = compose(operations, catalog, file.settings(), target=name, verify=file.queries(), gates=file.policies())
+    _names_are_free(plan, target)
     data = plan_json(plan)
     data["checks"] = _gates_with_checks(plan)
     return Compiled(file, plan, data, plan_sha256(data))
+
+
+def _names_are_free(plan: Plan, target: Target) -> None:
+    """Indexes share their names with the tables and indexes of the whole schema. Raises PlanRefused."""
+    steps = [planned.step for planned in plan.steps]
+    built = {TableName(step.table.schema, step.name) for step in steps if isinstance(step, CreateIndex)}
+    if taken := target.taken(sorted(built)):
+        raise PlanRefused(
+            f"there is a relation {taken[0]} already, so no index can bear that name", "choose another name:"
+        )
 
 
 def _gates_with_checks(plan: Plan) -> list[str]:

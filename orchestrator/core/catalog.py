@@ -216,6 +216,7 @@ class Partitioning:
 @dataclass(frozen=True, slots=True)
 class Table:
     """One table with all that hangs on it. ``kind`` is pg_class.relkind; ``rows`` and ``bytes`` are estimates.
+    ``unidentified``: it is published for UPDATE and subscribers could not be told which row is meant, so every UPDATE fails.
 
     ``triggers`` of a partitioned table are also those of its partitions.
     """
@@ -231,6 +232,7 @@ class Table:
     inherits: bool = False
     partition: bool = False
     row_security: bool = False
+    unidentified: bool = False
     rows: int = 0
     bytes: int = 0
     access: Access = Access()
@@ -282,8 +284,8 @@ class ExpressionFacts:
 class Question:
     """An expression the planner wants facts about, over the columns of ``table`` plus ``extra`` (name, type).
 
-    ``sql`` None stands for the bare column ``column``; ``returns`` is the type it must be castable to. Of a table
-    that is yet to be made, the row is ``extra`` alone.
+    ``sql`` None stands for the bare column ``column``; ``returns`` is the type it must be castable to, or, for a default, which
+    nobody casts, ``assigned`` to. Of a table that is yet to be made, the row is ``extra`` alone.
     """
 
     table: str
@@ -291,6 +293,7 @@ class Question:
     returns: str | None = None
     column: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
+    assigned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,9 @@ class Target(Protocol):
     def snapshot(self, asked: Asked) -> Catalog:
         """The Catalog a Plan needs."""
 
+    def taken(self, names: Sequence[TableName]) -> list[TableName]:
+        """Of these names of tables, indexes and the like, those that something bears. Raises TargetError."""
+
     def sql(self, step: Step) -> Sql:
         """The Step in SQL, for people."""
 

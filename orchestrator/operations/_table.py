@@ -69,6 +69,11 @@ def synced(table: Table, *, partitioned: Literal[True] | str = BY_STATEMENT) -> 
             f"{table.name} has rules ({', '.join(table.rules)}): a rewritten write loses the new column",
             "replace the rules by triggers first",
         )
+    if table.unidentified:
+        raise PlanRefused(
+            f"{table.name} is published for UPDATE without a replica identity: every UPDATE of it fails, a backfill's too",
+            "ALTER TABLE … REPLICA IDENTITY USING INDEX, or FULL, first",
+        )
 
 
 def plain_column(table: Table, column: Column) -> None:

@@ -57,7 +57,7 @@ class AddColumn(OperationModel):
     def questions(self) -> tuple[Question, ...]:
         """The default, or what to fill in."""
         sql = self.default if self.default is not None else self.fill
-        return () if sql is None else (Question(self.table, sql, self.type),)
+        return () if sql is None else (Question(self.table, sql, self.type, assigned=self.default is not None),)
 
     def touches(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
         """The new column."""

@@ -39,7 +39,7 @@ class ChangeType(OperationModel):
         if self.down != "none":
             asked.append(self._down_question())
         if self.default is not None:
-            asked.append(Question(self.table, self.default, self.type))
+            asked.append(Question(self.table, self.default, self.type, assigned=True))
         return tuple(asked)
 
     def _up_question(self) -> Question:

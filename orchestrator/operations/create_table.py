@@ -108,7 +108,7 @@ class CreateTable(OperationModel):
         row = tuple((column.name, column.type) for column in self.columns)
         for column in self.columns:
             if column.default is not None:
-                yield f"default of {column.name}", Question(self.table, column.default, column.type)
+                yield f"default of {column.name}", Question(self.table, column.default, column.type, assigned=True)
             if column.generated is not None:
                 yield f"{column.name}, generated", Question(self.table, column.generated, column.type, extra=row)
         for name, check in self.checks.items():

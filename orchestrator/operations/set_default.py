@@ -25,7 +25,7 @@ class SetDefault(OperationModel):
         return (self._question(),)
 
     def _question(self) -> Question:
-        return Question(self.table, self.default, f"%{self.column}")
+        return Question(self.table, self.default, f"%{self.column}", assigned=True)
 
     def touches(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
         """The column: a copy would take the old default over."""

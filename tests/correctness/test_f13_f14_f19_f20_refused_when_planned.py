@@ -54,6 +54,18 @@ def test_f14_a_published_table_needs_its_subscribers_first(release: Release) -> 
     _refused(release, "add_column: {table: t, column: more, type: text}", "a subscriber without", "on every subscriber")
 
 
+def test_f14_a_backfill_of_a_table_whose_updates_cannot_be_told(release: Release) -> None:
+    release.run(
+        "ALTER TABLE t REPLICA IDENTITY NOTHING", "CREATE PUBLICATION shown FOR TABLE t", "INSERT INTO t (n) VALUES (1)"
+    )
+    fill = "set_not_null: {table: t, column: email, fill: \"'none'\"}"
+    _refused(release, fill, "published for UPDATE without a replica identity", "REPLICA IDENTITY USING INDEX, or FULL")
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+        release.run("UPDATE t SET email = 'none'")
+    release.run("ALTER TABLE t REPLICA IDENTITY FULL")
+    release.submit(fill)
+
+
 def test_f19_a_second_unique_index_fails_the_upsert_on_the_first(release: Release) -> None:
     release.run("ALTER TABLE t ADD CONSTRAINT only_one UNIQUE (email)")
     _refused(release, RENAME, "unique index only_one", "views")

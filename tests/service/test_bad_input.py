@@ -37,9 +37,19 @@ def _everything(release: Release) -> list[tuple[object, ...]]:
         ("add_column: {table: orders, column: c, type: int, not_null: true}", "needs default or fill"),
         ("add_column: {table: orders, column: c, type: int, default: '1', fill: '2'}", "exclude each other"),
         ("add_column: {table: orders, column: c, type: int, default: \"'x'\"}", "invalid input syntax"),
+        (
+            "add_column: {table: orders, column: c, type: int, default: lower('7')}",
+            "type text, which is not assigned to integer",
+        ),
+        ("set_default: {table: orders, column: id, default: now()::text}", "not assigned to"),
         ("set_not_null: {table: orders, column: email}", "NOT NULL already"),
         ("drop_column: {table: orders, column: email}", "down:"),
         ("add_index: {table: orders, columns: [nope]}", "no column"),
+        ("add_index: {table: orders, columns: [note], name: orders}", r"relation public\.orders already"),
+        (
+            "add_unique: {table: orders, columns: [note], name: orders}",
+            r"relation public\.orders already",
+        ),
         (
             "add_index: {table: orders, columns: [note], where: 'true); drop table orders; --'}",
             "single expression|syntax",

@@ -6,6 +6,8 @@ asked with the very settings under which the generated function will run.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import psycopg
 from psycopg import sql
 
@@ -67,6 +69,12 @@ def facts(connection: psycopg.Connection, question: Question, asked: Table) -> E
             return ExpressionFacts(error=f"{many[0]} is over many rows or yields many; one row gives one value")
         try:
             kind = _type_of(connection, question, text, asked)
+            if (
+                question.assigned
+                and not parsed.literal
+                and (refusal := _unassignable(connection, question, asked, kind))
+            ):
+                return ExpressionFacts(error=refusal)
         except psycopg.Error as error:
             return ExpressionFacts(error=error.diag.message_primary or str(error))
     columns = tuple(column for column in parsed.columns if asked.has(column) or column in dict(question.extra))
@@ -90,6 +98,22 @@ def _type_of(connection: psycopg.Connection, question: Question, text: str, aske
     cursor = connection.execute(query)
     column = cursor.description[0] if cursor.description else None
     return "" if column is None else str(column.type_code)
+
+
+_ASSIGNABLE = """
+SELECT s.oid = t.oid OR t.typcategory IN ('S', 'A', 'C', 'P')
+       OR EXISTS (SELECT FROM pg_catalog.pg_cast c WHERE c.castsource = s.oid AND c.casttarget = t.oid AND c.castcontext <> 'e'),
+       pg_catalog.format_type(s.oid, NULL), pg_catalog.format_type(t.oid, NULL)
+  FROM pg_catalog.pg_type s, pg_catalog.pg_type t WHERE s.oid = %s::oid AND t.oid = %s::oid
+"""
+"""Manual, section 10.4; whatever is not a scalar is left to the server."""
+
+
+def _unassignable(connection: psycopg.Connection, question: Question, asked: Table, target: str) -> str | None:
+    """Why a default would be refused that can be cast to its type: only some casts are made without being asked for."""
+    bare = _type_of(connection, replace(question, returns=None), question.sql or "", asked)
+    row = connection.execute(_ASSIGNABLE, (bare, target)).fetchone()
+    return None if row is None or row[0] else f"it is of type {row[1]}, which is not assigned to {row[2]}: CAST it"
 
 
 def _cast(question: Question, text: str, asked: Table) -> Composed:

@@ -43,6 +43,7 @@ class Expression:
     clock: bool
     casts: bool
     reads_tables: bool
+    literal: bool = False
 
 
 def expression(text: str) -> Expression:
@@ -68,7 +69,12 @@ def expression(text: str) -> Expression:
             reads = True
         elif isinstance(node, nodes.TypeCast):
             casts = True
-    return Expression(tuple(columns), tuple(functions), clock, casts, reads)
+    return Expression(tuple(columns), tuple(functions), clock, casts, reads, _is_literal(tree))
+
+
+def _is_literal(tree: Any) -> bool:
+    """Whether the expression is one constant: such a text has no type until it is given one."""
+    return bool(tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.HasField("a_const"))
 
 
 @dataclass(frozen=True, slots=True)

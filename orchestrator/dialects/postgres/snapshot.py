@@ -42,7 +42,11 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, greatest(c.reltuples, 0)::b
        ARRAY(SELECT ARRAY[g.privilege_type, CASE g.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
                           g.is_grantable::text]
                FROM pg_catalog.aclexplode(c.relacl) g WHERE g.grantee <> c.relowner),
-       pg_catalog.obj_description(c.oid, 'pg_class')
+       pg_catalog.obj_description(c.oid, 'pg_class'),
+       (c.relreplident = 'n' OR c.relreplident = 'd' AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid))
+       AND EXISTS (SELECT FROM pg_catalog.pg_publication_tables u JOIN pg_catalog.pg_publication p ON p.pubname = u.pubname
+                    WHERE u.schemaname = n.nspname AND u.tablename = c.relname AND p.pubupdate)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.oid = %s
 """
@@ -273,6 +277,7 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
         inherits=head[8],
         access=Access(head[9], tuple(_grants(head[10]))),
         comment=head[11],
+        unidentified=head[12],
         columns=columns,
         indexes=tuple(_index(*row) for row in rows(_INDEXES)),
         constraints=tuple(_constraint(connection, row, columns) for row in rows(_CONSTRAINTS)),

@@ -30,7 +30,7 @@ from orchestrator.core.ports import (
 from orchestrator.core.step import Backfill, Step
 from orchestrator.dialects.postgres import backfill, bootstrap, connection, kinds, parser
 from orchestrator.dialects.postgres.errors import translated
-from orchestrator.dialects.postgres.snapshot import dependents, snapshot
+from orchestrator.dialects.postgres.snapshot import dependents, quoted_name, snapshot
 from orchestrator.dialects.postgres.text import fill, joined, literal, raw, search_path
 
 _OURS = """
@@ -277,6 +277,13 @@ class PostgresTarget:
     def sql(self, step: Step) -> Sql:
         """The Step in SQL, for people."""
         return kinds.shown(step)
+
+    def taken(self, names: Sequence[TableName]) -> list[TableName]:
+        """Of these names of tables, indexes and the like, those that something bears. Raises TargetError."""
+        query = "SELECT pg_catalog.to_regclass(%s) IS NOT NULL"
+        with self._link("orch:read") as link, translated():
+            spelled = [(each, quoted_name(each)) for each in names]
+            return [each for each, text in spelled if link.execute(query, (text,)).fetchone() == (True,)]
 
     def marks(self, change_id: str) -> Marks:
         """What the Target itself remembers of a Change. Raises TargetError, Invalid without ``orch_target``."""
