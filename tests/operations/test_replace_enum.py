@@ -155,15 +155,18 @@ def test_the_old_type_stays_while_something_uses_it(world: World) -> None:
     )
     assert "purge_enum" not in [step.kind for step in plan.steps]
     world.submit(_asked())
-    world.to(State.CONTRACTED)
     second = _asked(table="pets")
+    world.to(State.CONTRACTED)
+    with pytest.raises(Blocked, match=r"both need type public\.feeling"):  # an undo of the first would drop the type
+        world.submit(second, change="second")
+    world.to(State.COMPLETED)
+    assert world.rows("SELECT to_regtype('mood') IS NULL") == [(False,)]
     shown = world.service.plan(source(second, change="second"), "c.yaml")
     assert any("public.feeling is there already" in note for note in shown.notes)
     assert [step.kind for step in shown.steps if "enum" in step.kind] == ["purge_enum"]
     world.submit(second, change="second")
-    world.to(State.COMPLETED, "second")  # while the first one's parked column uses the old type
-    assert world.rows("SELECT to_regtype('mood') IS NULL") == [(False,)]
-    world.to(State.COMPLETED)
+    world.to(State.COMPLETED, "second")
+    assert world.rows("SELECT to_regtype('mood') IS NULL") == [(True,)]
     assert world.rows("SELECT feels::text FROM pets") == [("low",)]
 
 
