@@ -8,11 +8,14 @@ showed it, so it is never overestimated.
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import psycopg
 from psycopg import sql
+
+from orchestrator.core.progress import Progress
 
 _HELD = """
 SELECT extract(epoch FROM clock_timestamp())::float, l.mode, l.virtualtransaction FROM pg_locks l
@@ -59,6 +62,35 @@ class Watch:
                 for at, mode, transaction in link.execute(_HELD, [name]):
                     first, _ = self.holds.get((mode, transaction), (at, at))
                     self.holds[mode, transaction] = (first, at)
+
+
+_OURS = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'orch:%%' AND datname = current_database()"
+_READ = "SELECT seq_tup_read FROM pg_stat_all_tables WHERE relid = %s"
+
+
+@dataclass
+class Reads:
+    """Rows of a table that each Step read one after the other, by the server's own statistics; it listens to a run."""
+
+    link: psycopg.Connection[Any]
+    table: int
+    rows: dict[int, int] = field(default_factory=dict)
+    _before: int = 0
+
+    def listen(self, progress: Progress) -> None:
+        """Between the beginning of a Step and its end."""
+        if progress.ordinal is not None and progress.kind == "step.started":
+            self._before = self.now()
+        elif progress.ordinal is not None and progress.kind == "step.done":
+            self.rows[progress.ordinal] = self.now() - self._before
+
+    def now(self) -> int:
+        """A session's statistics are there once it is gone."""
+        deadline = time.monotonic() + 5
+        while self.link.execute(_OURS).fetchone() != (0,) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        found = self.link.execute(_READ, [self.table]).fetchone()
+        return int(found[0]) if found else 0
 
 
 def scan_time(link: psycopg.Connection[Any], table: str) -> float:

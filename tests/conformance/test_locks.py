@@ -17,7 +17,7 @@ from psycopg import sql
 
 from state.model import State
 from tests.conformance.example import Case, cases
-from tests.conformance.locks import Watch, scan_time
+from tests.conformance.locks import Reads, Watch, scan_time
 from tests.conformance.scene import KEYS, Scene, change_file
 from tests.conformance.stage import ORDINARY, Stage
 from tests.conformance.walk import FRAME
@@ -43,9 +43,11 @@ def test_no_step_holds_a_strong_lock_for_as_long_as_a_scan(stage: Stage, case: C
             _enlarge(link, table, {case.example.key, *_to_be_unique(case)})
             bound = scan_time(link, table) / 2
             before = _filenode(link, table)
-        with Watch(world.url, table) as watch:
-            _whole(world, case)
+        with Watch(world.url, table) as watch, psycopg.connect(world.url, autocommit=True) as link:
+            reads = Reads(link, _oid(link, table))
+            _whole(world, case, reads)
         assert watch.samples > 50
+        assert _read_under_lock(world, reads) == {}, "rows are read while nobody else may touch the table"
         with psycopg.connect(world.url, autocommit=True) as link:
             assert _filenode(link, str(case.example.place().new)) in (before, None), "the table was rewritten"
         seen.append((watch.longest, bound))
@@ -65,6 +67,35 @@ def test_a_lock_held_for_a_scan_is_seen(stage: Stage) -> None:
     with Watch(world.url, "customers") as watch, psycopg.connect(world.url, application_name="orch:x:1:1") as link:
         link.execute("ALTER TABLE customers ALTER phone SET NOT NULL")
     assert watch.longest["AccessExclusiveLock"] > bound
+
+
+def test_rows_that_a_step_reads_are_seen(stage: Stage) -> None:
+    """The other measure: VALIDATE reads every row, and is seen to; SET NOT NULL by its proof reads none."""
+    (case,) = [case for case in LARGE if case.operation == "set_not_null"]
+    world = stage.world(case.example)
+    with psycopg.connect(world.url, autocommit=True) as link:
+        (rows,) = link.execute("SELECT count(*) FROM customers").fetchone() or (0,)
+        reads = Reads(link, _oid(link, "customers"))
+        _whole(world, case, reads)
+    kinds = {step.kind: reads.rows[step.ordinal] for step in world.service.status("large").steps}
+    assert kinds["validate_constraint"] >= rows
+    assert kinds["set_not_null"] == 0
+
+
+def _read_under_lock(world: World, reads: Reads) -> dict[str, int]:
+    """Description → rows, of Steps that take ACCESS EXCLUSIVE and read more than a tenth of the table."""
+    steps = {step.ordinal: step for step in world.service.status("large").steps}
+    many = {ordinal: count for ordinal, count in reads.rows.items() if count > ROWS / 10}
+    return {steps[o].description: count for o, count in many.items() if steps[o].kind not in _BESIDE_WRITERS}
+
+
+_BESIDE_WRITERS = {"backfill", "create_index", "create_partitioned_index", "validate_constraint", "drop_index"}
+"""Kinds that read the table, and whose locks stop neither reads nor writes: ``Watch`` would see others."""
+
+
+def _oid(link: psycopg.Connection[Any], table: str) -> int:
+    ((found,),) = link.execute("SELECT to_regclass(quote_ident(%s))::oid", [table])
+    return int(found)
 
 
 def _to_be_unique(case: Case) -> Iterator[str]:
@@ -109,7 +140,7 @@ def _filenode(link: psycopg.Connection[Any], table: str) -> int | None:
     return None if found is None else int(found)
 
 
-def _whole(world: World, case: Case) -> None:
+def _whole(world: World, case: Case, reads: Reads) -> None:
     frame = {**FRAME, "backfill": {"batch_rows": 10_000, "statement_time": "2s"}}
     world.service.submit(change_file(Scene(case.example, ORDINARY, KEYS[0]), "large", frame), "large.yaml")
-    world.to(State.COMPLETED, "large")
+    world.to(State.COMPLETED, "large", listen=reads.listen)
