@@ -88,7 +88,7 @@ def compiled(source: str, path: str, config: Config, targets: Targets) -> Compil
 
 
 def _compile(file: ChangeFile, name: str, target: Target) -> Compiled:
-    operations = file.operations
+    operations, settings = file.operations, file.settings()
     catalog = target.snapshot(
         Asked(
             tables=tuple(table for operation in operations for table in operation.tables()),
@@ -96,9 +96,10 @@ def _compile(file: ChangeFile, name: str, target: Target) -> Compiled:
             types=tuple(type_ for operation in operations for type_ in operation.types()),
             statements=tuple(text for operation in operations for text in operation.statements()),
             queries=tuple(text for operation in operations for text in operation.queries()),
+            views=settings.views,
         )
     )
-    plan = compose(operations, catalog, file.settings(), target=name, verify=file.queries(), gates=file.policies())
+    plan = compose(operations, catalog, settings, target=name, verify=file.queries(), gates=file.policies())
     _names_are_free(plan, target)
     data = plan_json(plan)
     data["checks"] = _gates_with_checks(plan)

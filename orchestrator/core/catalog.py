@@ -130,6 +130,20 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Body:
+    """A function whose text names the table, or that a trigger of the table calls; renames do not reach its text.
+
+    ``words`` are the identifiers in its code, ``quotes`` is the text of its literals; ``trigger`` says that it is a trigger's,
+    of this table or naming it.
+    """
+
+    name: str
+    words: frozenset[str]
+    quotes: str
+    trigger: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Dependent:
     """Something that reads or names a column: a view, rule, policy, publication, generated column, function.
 
@@ -219,6 +233,10 @@ class Table:
     ``unidentified``: it is published for UPDATE and subscribers could not be told which row is meant, so every UPDATE fails.
 
     ``triggers`` of a partitioned table are also those of its partitions.
+    ``usage`` are those who may use its schema (empty for PUBLIC), ``subscribed`` says that it is filled by a subscription,
+    ``typed`` that it is made OF a type. ``versions`` are the views by which another change shows it. ``around`` are statements,
+    seen by the server, that a view in its place would not take; they and ``bodies`` are looked for only where views are asked
+    for.
     """
 
     name: TableName
@@ -238,6 +256,12 @@ class Table:
     access: Access = Access()
     comment: str | None = None
     partitioning: Partitioning | None = None
+    usage: tuple[str, ...] = ()
+    subscribed: bool = False
+    typed: bool = False
+    versions: tuple[str, ...] = ()
+    bodies: tuple[Body, ...] = ()
+    around: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises PlanRefused, naming the nearest columns."""
@@ -298,13 +322,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a change asks of the server before it is planned, as spelled in the change file."""
+    """What a change asks of the server before it is planned, as spelled in the change file.
+
+    ``views`` is the schema for a version's views, where reads are switched by views.
+    """
 
     tables: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()
     types: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
     queries: tuple[str, ...] = ()
+    views: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +356,7 @@ class Catalog:
     full name.
 
     ``absent`` says of tables that do not exist where they would be; ``queries`` are the texts asked about that only read.
+    ``taken`` says that the schema asked for views exists; ``traced`` that the server tells which statements it was sent.
     """
 
     server_version: int
@@ -340,6 +369,8 @@ class Catalog:
     enums: tuple[tuple[str, Enum], ...] = ()
     statements: tuple[tuple[str, StatementFacts], ...] = ()
     queries: frozenset[str] = frozenset()
+    taken: bool = False
+    traced: bool = False
 
     def table(self, spelled: str) -> Table:
         """The table a change file means. Raises PlanRefused when it is missing."""

@@ -14,6 +14,7 @@ from orchestrator.core.catalog import NO_EXTRAS, Access, IndexExtras, TableName,
 from orchestrator.core.newtable import NewCheck, NewColumn, NewKey, NewReference
 from orchestrator.core.partitioned import CreatePartitionedIndex, DropPartitionedIndex
 from orchestrator.core.sync import Argument, Conversion, Rule, Sync
+from orchestrator.core.viewstep import CreateSchema, CreateView, DropSchema, DropView, RenameColumn, RenameTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,27 +362,6 @@ class PurgeTable:
     kind: Literal["purge_table"] = "purge_table"
 
 
-@dataclass(frozen=True, slots=True)
-class CreateView:
-    """A second name of a table: an updatable view of all its columns, read and written as its invoker."""
-
-    view: TableName
-    table: TableName
-    columns: tuple[str, ...]
-    access: Access
-    column_grants: tuple[tuple[str, tuple[tuple[str, str, bool], ...]], ...] = ()
-    comment: str | None = None
-    kind: Literal["create_view"] = "create_view"
-
-
-@dataclass(frozen=True, slots=True)
-class RenameTable:
-    """The table takes its view's name, which ends the view, in one transaction; undo makes the view again."""
-
-    view: CreateView
-    kind: Literal["rename_table"] = "rename_table"
-
-
 Step = (
     AddColumn
     | SetDefault
@@ -413,8 +393,12 @@ Step = (
     | RenameTable
     | CreatePartitionedIndex
     | DropPartitionedIndex
+    | CreateSchema
+    | RenameColumn
+    | DropView
+    | DropSchema
 )
 """Every primitive effect. A dialect that renders and observes these can run every Operation."""
 
-PURGES = (PurgeColumn, PurgeTable, PurgeEnum)
+PURGES = (PurgeColumn, PurgeTable, PurgeEnum, DropView, DropSchema)
 """What drops for good: it comes last, and nothing leads back from it."""

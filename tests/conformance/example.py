@@ -57,6 +57,7 @@ class Example(_Model):
     others: Values = Field(min_length=1, description="columns that the change leaves alone, and what is written there")
     key: str = "id"
     own_key: bool = Field(default=False, description="the operation is about the key: the walks give it no other")
+    views: str | None = Field(default=None, description="the schema into which new versions look first, for its views")
     by_chance: tuple[str, ...] = Field(default=(), description="columns whose values nobody can foretell")
 
     def place(self) -> Place:

@@ -217,3 +217,15 @@ def is_one_statement(text: str) -> bool:
         return len(postgast.parse(text).stmts) == 1
     except postgast.PgQueryError:
         return False
+
+
+def view_columns(definition: str) -> tuple[str, ...]:
+    """The columns that a view of one table shows as they are, in order; empty when it shows anything else."""
+    try:
+        tree = postgast.parse(definition)
+    except postgast.PgQueryError:
+        return ()
+    targets = [target.res_target.val for target in tree.stmts[0].stmt.select_stmt.target_list]
+    if not all(target.HasField("column_ref") for target in targets):
+        return ()
+    return tuple(str(target.column_ref.fields[-1].string.sval) for target in targets)

@@ -7,6 +7,7 @@ pg_catalog), so that what is read here can be sent back from any session.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -26,12 +27,12 @@ from orchestrator.core.catalog import (
     TableName,
     Trigger,
 )
-from orchestrator.dialects.postgres import parser, statements
+from orchestrator.dialects.postgres import bytext, parser, statements
 from orchestrator.dialects.postgres.enums import enums
 from orchestrator.dialects.postgres.facts import facts, text_of, type_name, volatility
 from orchestrator.dialects.postgres.nulls import demands, domains
 from orchestrator.dialects.postgres.partitions import partitioning
-from orchestrator.dialects.postgres.text import fill, literal
+from orchestrator.dialects.postgres.text import MADE_BY, fill, literal
 
 _TABLE = """
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, greatest(c.reltuples, 0)::bigint,
@@ -46,7 +47,16 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, greatest(c.reltuples, 0)::b
        (c.relreplident = 'n' OR c.relreplident = 'd' AND NOT EXISTS (
             SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid))
        AND EXISTS (SELECT FROM pg_catalog.pg_publication_tables u JOIN pg_catalog.pg_publication p ON p.pubname = u.pubname
-                    WHERE u.schemaname = n.nspname AND u.tablename = c.relname AND p.pubupdate)
+                    WHERE u.schemaname = n.nspname AND u.tablename = c.relname AND p.pubupdate),
+       ARRAY(SELECT DISTINCT CASE g.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(g.grantee)::text END
+               FROM pg_catalog.aclexplode(coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) g
+              WHERE g.privilege_type = 'USAGE' ORDER BY 1),
+       EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = c.oid), c.reloftype <> 0,
+       ARRAY(SELECT DISTINCT v.oid::regclass::text
+               FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+               JOIN pg_catalog.pg_class v ON v.oid = w.ev_class
+              WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+                AND pg_catalog.starts_with(pg_catalog.obj_description(v.relnamespace, 'pg_namespace'), %s) ORDER BY 1)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.oid = %s
 """
@@ -202,6 +212,10 @@ def snapshot(connection: psycopg.Connection, asked: Asked) -> Catalog:
         spelled: oid for spelled in dict.fromkeys(asked.tables) if (oid := resolve(connection, spelled)) is not None
     }
     known = {spelled: _table(connection, oid) for spelled, oid in found.items()}
+    traced = False
+    if asked.views is not None:
+        seen, traced = bytext.statements(connection)
+        known = {spelled: _with_texts(connection, found[spelled], table, seen) for spelled, table in known.items()}
     absent = tuple(_absent(connection, [spelled for spelled in asked.tables if spelled not in known]))
     named = tuple((spelled, type_name(connection, spelled)) for spelled in dict.fromkeys(asked.types))
     full = [full for _, full in named if full is not None]
@@ -217,7 +231,19 @@ def snapshot(connection: psycopg.Connection, asked: Asked) -> Catalog:
         enums=enums(connection, [*_types(known.values()), *full]),
         statements=tuple((text, statements.read(connection, text)) for text in dict.fromkeys(asked.statements)),
         queries=frozenset(filter(statements.is_query, asked.queries)),
+        taken=asked.views is not None and _there(connection, asked.views),
+        traced=traced,
     )
+
+
+def _with_texts(connection: psycopg.Connection, oid: int, known: Table, seen: tuple[str, ...]) -> Table:
+    numbered = any(column.sequence or column.identity for column in known.columns)
+    around = tuple(text for text in seen if bytext.goes_around(text, known.name, numbered=numbered))
+    return replace(known, bodies=tuple(bytext.bodies(connection, oid, known.name.name)), around=around)
+
+
+def _there(connection: psycopg.Connection, schema: str) -> bool:
+    return connection.execute("SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s", (schema,)).rowcount > 0
 
 
 def _facts(
@@ -265,7 +291,7 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
     def rows(query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode(), {"oid": oid} if "%(oid)s" in query else (oid,)).fetchall()
 
-    head = rows(_TABLE)[0]
+    head = connection.execute(_TABLE.encode(), (MADE_BY, oid)).fetchall()[0]
     columns = tuple(_column(connection, row) for row in rows(_COLUMNS))
     return Table(
         name=TableName(head[1], head[2]),
@@ -278,6 +304,10 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
         access=Access(head[9], tuple(_grants(head[10]))),
         comment=head[11],
         unidentified=head[12],
+        usage=tuple(head[13]),
+        subscribed=head[14],
+        typed=head[15],
+        versions=tuple(head[16]),
         columns=columns,
         indexes=tuple(_index(*row) for row in rows(_INDEXES)),
         constraints=tuple(_constraint(connection, row, columns) for row in rows(_CONSTRAINTS)),
