@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.catalog import Asked, TableName
+from orchestrator.core.asked import Asked
+from orchestrator.core.catalog import TableName
 from orchestrator.core.errors import Blocked, PlanRefused, Stale
 from orchestrator.core.footprint import clash
 from orchestrator.core.plan import Plan, compose, parse_plan, plan_json

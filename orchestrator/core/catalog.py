@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
+from orchestrator.core.asked import ExpressionFacts, Question
 from orchestrator.core.errors import PlanRefused
 
 
@@ -287,52 +288,6 @@ class Table:
 
     def _all_not_null(self, names: tuple[str, ...]) -> bool:
         return all(self.column(name).not_null for name in names)
-
-
-@dataclass(frozen=True, slots=True)
-class ExpressionFacts:
-    """What the server says of an expression over a table's row.
-
-    ``volatility`` is i, s or v; ``clock`` marks a value that depends on the statement's time or user;
-    ``error`` is the server's refusal, if it refused.
-    """
-
-    columns: tuple[str, ...] = ()
-    volatility: str = "i"
-    clock: bool = False
-    type: str = ""
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """An expression the planner wants facts about, over the columns of ``table`` plus ``extra`` (name, type).
-
-    ``sql`` None stands for the bare column ``column``; ``returns`` is the type it must be castable to, or, for a default, which
-    nobody casts, ``assigned`` to. Of a table that is yet to be made, the row is ``extra`` alone.
-    """
-
-    table: str
-    sql: str | None
-    returns: str | None = None
-    column: str | None = None
-    extra: tuple[tuple[str, str], ...] = ()
-    assigned: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a change asks of the server before it is planned, as spelled in the change file.
-
-    ``views`` is the schema for a version's views, where reads are switched by views.
-    """
-
-    tables: tuple[str, ...] = ()
-    questions: tuple[Question, ...] = ()
-    types: tuple[str, ...] = ()
-    statements: tuple[str, ...] = ()
-    queries: tuple[str, ...] = ()
-    views: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

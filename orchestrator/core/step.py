@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.core.catalog import NO_EXTRAS, Access, IndexExtras, TableName, TypeName
+from orchestrator.core.catalog import NO_EXTRAS, Access, IndexExtras, TableName
+from orchestrator.core.enumstep import AddEnumValue, CreateEnum, PurgeEnum
 from orchestrator.core.newtable import NewCheck, NewColumn, NewKey, NewReference
 from orchestrator.core.partitioned import CreatePartitionedIndex, DropPartitionedIndex
 from orchestrator.core.sync import Argument, Conversion, Rule, Sync
@@ -31,35 +32,6 @@ class AddColumn:
     statistics: int | None = None
     grants: tuple[tuple[str, str, bool], ...] = ()
     kind: Literal["add_column"] = "add_column"
-
-
-@dataclass(frozen=True, slots=True)
-class AddEnumValue:
-    """ALTER TYPE … ADD VALUE: at the end, or next to a value that is there. Nothing takes it back."""
-
-    type: TypeName
-    value: str
-    before: str | None = None
-    after: str | None = None
-    kind: Literal["add_enum_value"] = "add_enum_value"
-
-
-@dataclass(frozen=True, slots=True)
-class CreateEnum:
-    """CREATE TYPE … AS ENUM with ``values`` in this order."""
-
-    type: TypeName
-    values: tuple[str, ...]
-    kind: Literal["create_enum"] = "create_enum"
-
-
-@dataclass(frozen=True, slots=True)
-class PurgeEnum:
-    """The real drop of an enum type that held ``values``, which stays where something uses it by then."""
-
-    type: TypeName
-    values: tuple[str, ...]
-    kind: Literal["purge_enum"] = "purge_enum"
 
 
 @dataclass(frozen=True, slots=True)

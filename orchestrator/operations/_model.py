@@ -12,7 +12,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from orchestrator.core.catalog import Catalog, Question, Table
+from orchestrator.core.asked import Question
+from orchestrator.core.catalog import Catalog, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.sync import Argument
 

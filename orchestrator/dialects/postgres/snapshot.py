@@ -12,17 +12,15 @@ from typing import Any
 
 import psycopg
 
+from orchestrator.core.asked import Asked, ExpressionFacts, Question
 from orchestrator.core.catalog import (
     Access,
-    Asked,
     Catalog,
     Column,
     Constraint,
     Dependent,
-    ExpressionFacts,
     Index,
     IndexExtras,
-    Question,
     Table,
     TableName,
     Trigger,
