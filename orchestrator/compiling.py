@@ -98,6 +98,7 @@ def _compile(file: ChangeFile, name: str, target: Target) -> Compiled:
             statements=tuple(text for operation in operations for text in operation.statements()),
             queries=tuple(text for operation in operations for text in operation.queries()),
             views=settings.views,
+            definitions=tuple(pair for operation in operations for pair in operation.definitions()),
         )
     )
     plan = compose(operations, catalog, settings, target=name, verify=file.queries(), gates=file.policies())

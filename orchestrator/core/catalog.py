@@ -312,6 +312,7 @@ class Catalog:
 
     ``absent`` says of tables that do not exist where they would be; ``queries`` are the texts asked about that only read.
     ``taken`` says that the schema asked for views exists; ``traced`` that the server tells which statements it was sent.
+    ``definitions`` are those asked about that the server refuses, with its reason.
     """
 
     server_version: int
@@ -326,6 +327,7 @@ class Catalog:
     queries: frozenset[str] = frozenset()
     taken: bool = False
     traced: bool = False
+    definitions: tuple[tuple[tuple[str, str], str], ...] = ()
 
     def table(self, spelled: str) -> Table:
         """The table a change file means. Raises PlanRefused when it is missing."""
@@ -353,6 +355,10 @@ class Catalog:
     def statement(self, text: str) -> StatementFacts:
         """What is known of a statement of the change file."""
         return dict(self.statements)[text]
+
+    def definition_error(self, table: str, definition: str) -> str | None:
+        """Why the server would not have a constraint on an empty twin of the table; None where it would."""
+        return dict(self.definitions).get((table, definition))
 
     def is_query(self, text: str) -> bool:
         """Whether a text of the change file is one SELECT without side effects."""

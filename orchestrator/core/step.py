@@ -177,6 +177,19 @@ class AddConstraint:
 
 
 @dataclass(frozen=True, slots=True)
+class AddExclusion:
+    """ADD CONSTRAINT … EXCLUDE, which blocks everybody while it builds: refused over ``rows`` rows or ``milliseconds``."""
+
+    table: TableName
+    name: str
+    definition: str
+    rows: int
+    milliseconds: int
+    rule: Rule
+    kind: Literal["add_exclusion"] = "add_exclusion"
+
+
+@dataclass(frozen=True, slots=True)
 class AttachConstraint:
     """ADD CONSTRAINT … USING INDEX: a unique index of the same name becomes a key, for a change in the catalog.
 
@@ -344,6 +357,7 @@ Step = (
     | Backfill
     | CreateIndex
     | AddConstraint
+    | AddExclusion
     | AttachConstraint
     | DropConstraint
     | DropIndex

@@ -43,12 +43,13 @@ class Rule:
     ``to`` of ``references``. ``key`` is how rows are named.
     """
 
-    asks: Literal["check", "not_null", "unique", "reference"]
+    asks: Literal["check", "not_null", "unique", "exclusion", "reference"]
     key: tuple[Argument, ...] = ()
     columns: tuple[str, ...] = ()
     condition: str | None = None
     references: TableName | None = None
     to: tuple[str, ...] = ()
+    elements: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,10 @@ class AnyOperation(BaseModel):
         """Texts that must be one SELECT each."""
         return ()
 
+    def definitions(self) -> tuple[tuple[str, str], ...]:
+        """Constraints to try on an empty twin of their table."""
+        return ()
+
     def reads(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
         """The columns its Steps name."""
         return frozenset()

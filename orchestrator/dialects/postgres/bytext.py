@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import postgast
 import psycopg
 from postgast import pg_query_pb2 as nodes
 
-from orchestrator.core.catalog import Body, TableName
+from orchestrator.core.catalog import Body, Table, TableName
 from orchestrator.dialects.postgres.text import fill, name
 
 _BODIES = """
@@ -94,3 +95,10 @@ def _around(node: object, table: TableName, numbered: bool) -> bool:
     if not node.args[0].HasField("a_const") or not constant.HasField("sval"):
         return True  # a parameter: it may be this table
     return bool(constant.sval.sval.split(".")[-1].strip('"') == table.name)
+
+
+def with_texts(connection: psycopg.Connection, oid: int, known: Table, seen: tuple[str, ...]) -> Table:
+    """The table, with the functions and statements that go by its text. ``seen`` are the statements that may go around a view."""
+    numbered = any(column.sequence or column.identity for column in known.columns)
+    around = tuple(text for text in seen if goes_around(text, known.name, numbered=numbered))
+    return replace(known, bodies=tuple(bodies(connection, oid, known.name.name)), around=around)

@@ -7,7 +7,6 @@ pg_catalog), so that what is read here can be sent back from any session.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -31,6 +30,7 @@ from orchestrator.dialects.postgres.facts import facts, text_of, type_name, vola
 from orchestrator.dialects.postgres.nulls import demands, domains
 from orchestrator.dialects.postgres.partitions import partitioning
 from orchestrator.dialects.postgres.text import MADE_BY, fill, literal
+from orchestrator.dialects.postgres.tried import refusals
 
 _TABLE = """
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, greatest(c.reltuples, 0)::bigint,
@@ -213,7 +213,9 @@ def snapshot(connection: psycopg.Connection, asked: Asked) -> Catalog:
     traced = False
     if asked.views is not None:
         seen, traced = bytext.statements(connection)
-        known = {spelled: _with_texts(connection, found[spelled], table, seen) for spelled, table in known.items()}
+        known = {
+            spelled: bytext.with_texts(connection, found[spelled], table, seen) for spelled, table in known.items()
+        }
     absent = tuple(_absent(connection, [spelled for spelled in asked.tables if spelled not in known]))
     named = tuple((spelled, type_name(connection, spelled)) for spelled in dict.fromkeys(asked.types))
     full = [full for _, full in named if full is not None]
@@ -231,13 +233,10 @@ def snapshot(connection: psycopg.Connection, asked: Asked) -> Catalog:
         queries=frozenset(filter(statements.is_query, asked.queries)),
         taken=asked.views is not None and _there(connection, asked.views),
         traced=traced,
+        definitions=tuple(
+            refusals(connection, [(pair, known[pair[0]].name) for pair in asked.definitions if pair[0] in known])
+        ),
     )
-
-
-def _with_texts(connection: psycopg.Connection, oid: int, known: Table, seen: tuple[str, ...]) -> Table:
-    numbered = any(column.sequence or column.identity for column in known.columns)
-    around = tuple(text for text in seen if bytext.goes_around(text, known.name, numbered=numbered))
-    return replace(known, bodies=tuple(bytext.bodies(connection, oid, known.name.name)), around=around)
 
 
 def _there(connection: psycopg.Connection, schema: str) -> bool:
