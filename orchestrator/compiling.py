@@ -13,6 +13,7 @@ from orchestrator.core.asked import Asked
 from orchestrator.core.catalog import TableName
 from orchestrator.core.errors import Blocked, PlanRefused, Stale
 from orchestrator.core.footprint import clash
+from orchestrator.core.partitioned import CreatePartitionedIndex
 from orchestrator.core.plan import Plan, compose, parse_plan, plan_json
 from orchestrator.core.step import AddExclusion, CreateIndex
 from orchestrator.core.view import PlanView, StepView
