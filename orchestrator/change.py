@@ -30,6 +30,7 @@ from orchestrator import marked
 from orchestrator.core import duration
 from orchestrator.core.errors import Invalid, OrchError
 from orchestrator.core.plan import GatePolicy, Operation, Query, Settings
+from orchestrator.switching import SwitchSettings
 
 GATES = ("expand", "backfill", "switch_reads", "contract", "purge")
 _YEARS = 10 * 365 * 86400.0
@@ -62,12 +63,6 @@ def _answer(value: Any) -> str:
     if not isinstance(value, (str, int)):
         raise ValueError("expect is one value: a whole number, a text, true, false or null")
     return str(value)
-
-
-def _by(value: Any) -> Any:
-    if value in ("views", "external"):
-        raise ValueError(f"{value!r} is not available in this version; use flag")
-    return value
 
 
 def _one_line(value: Any) -> Any:
@@ -110,12 +105,6 @@ class BackfillSettings(_Model):
     max_replica_lag: Seconds = Field(default=5.0, description="a lag at which the backfill waits", gt=0)
     lanes: StrictInt = Field(default=1, ge=1, le=1, description="batches at the same time; one, for now")
     batch_rows: StrictInt = Field(default=1000, ge=1, le=100_000, description="rows per transaction")
-
-
-class SwitchSettings(_Model):
-    """How readers learn that the new shape is the one to read."""
-
-    by: Annotated[Literal["flag"], BeforeValidator(_by)] = "flag"
 
 
 class Verification(_Model):
@@ -187,6 +176,7 @@ class ChangeFile(_Model):
             statement_time=self.backfill.statement_time,
             max_replica_lag=self.backfill.max_replica_lag,
             triggers=self.triggers,
+            views=self.switch_reads.views(self.change),
         )
 
     def queries(self) -> tuple[Query, ...]:
@@ -294,6 +284,8 @@ def _consistent(found: ChangeFile, document: marked.Document) -> None:
     for at, name in enumerate(names):
         if name in names[:at]:
             document.report(("verify", at, "name"), f"a second query is named {name!r}")
+    if found.switch_reads.in_schema is not None and found.switch_reads.by != "views":
+        document.report(("switch_reads", "in_schema"), "only `by: views` makes a schema of views", key=True)
     if found.park == 0 and "purge" in found.gates.model_fields_set:
         document.report(("gates", "purge"), "with `park: 0` nothing is parked, so there is no purge gate", key=True)
 

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.catalog import Asked, TableName
+from orchestrator.core.asked import Asked
+from orchestrator.core.catalog import TableName
 from orchestrator.core.errors import Blocked, PlanRefused, Stale
 from orchestrator.core.footprint import clash
+from orchestrator.core.partitioned import CreatePartitionedIndex
 from orchestrator.core.plan import Plan, compose, parse_plan, plan_json
-from orchestrator.core.step import CreateIndex
+from orchestrator.core.step import AddExclusion, CreateIndex
 from orchestrator.core.view import PlanView, StepView
 from orchestrator.plugins import discover
 from state.digest import plan_sha256
@@ -88,7 +90,7 @@ def compiled(source: str, path: str, config: Config, targets: Targets) -> Compil
 
 
 def _compile(file: ChangeFile, name: str, target: Target) -> Compiled:
-    operations = file.operations
+    operations, settings = file.operations, file.settings()
     catalog = target.snapshot(
         Asked(
             tables=tuple(table for operation in operations for table in operation.tables()),
@@ -96,9 +98,11 @@ def _compile(file: ChangeFile, name: str, target: Target) -> Compiled:
             types=tuple(type_ for operation in operations for type_ in operation.types()),
             statements=tuple(text for operation in operations for text in operation.statements()),
             queries=tuple(text for operation in operations for text in operation.queries()),
+            views=settings.views,
+            definitions=tuple(pair for operation in operations for pair in operation.definitions()),
         )
     )
-    plan = compose(operations, catalog, file.settings(), target=name, verify=file.queries(), gates=file.policies())
+    plan = compose(operations, catalog, settings, target=name, verify=file.queries(), gates=file.policies())
     _names_are_free(plan, target)
     data = plan_json(plan)
     data["checks"] = _gates_with_checks(plan)
@@ -108,7 +112,7 @@ def _compile(file: ChangeFile, name: str, target: Target) -> Compiled:
 def _names_are_free(plan: Plan, target: Target) -> None:
     """Indexes share their names with the tables and indexes of the whole schema. Raises PlanRefused."""
     steps = [planned.step for planned in plan.steps]
-    built = {TableName(step.table.schema, step.name) for step in steps if isinstance(step, CreateIndex)}
+    built = {TableName(step.table.schema, step.name) for step in steps if isinstance(step, CreateIndex | AddExclusion)}
     if taken := target.taken(sorted(built)):
         raise PlanRefused(
             f"there is a relation {taken[0]} already, so no index can bear that name", "choose another name:"

@@ -157,8 +157,7 @@ def going_back_loses(row: ChangeRow, target: Target, verb: str) -> None:
             if mirror.down is None or reader.observe(InstallSync(mirror), "").seen is Seen.ABSENT:
                 continue
             parked = [p.parked for p in parks if p.sync == mirror and reader.observe(p, "").seen is Seen.DONE]
-            now = mirror.when_parked() if parked else mirror
-            found = rejected(reader, now, mirror.down, source=mirror.new, empty=(*parked, mirror.old)[0])
+            found = rejected(reader, mirror, mirror.down, source=mirror.new, empty=(*parked, mirror.old)[0])
             if found.verdict is not Verdict.PASS:
                 raise Blocked(
                     f"going back with {row.id} would lose values that only {mirror.new} can hold: {found.detail}",

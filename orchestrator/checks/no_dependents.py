@@ -1,4 +1,4 @@
-"""Does anything in the database still name the column that is to go: a view, policy, publication, function, trigger?"""
+"""Does anything in the database still name what is to go: a view, policy, publication, function, trigger?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from orchestrator.core.catalog import TableName
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Reader
 from orchestrator.core.step import ParkColumn, ParkTable
+from orchestrator.core.viewstep import DropSchema, DropView
 from state.model import Finding, GateName
 
 
@@ -19,7 +20,7 @@ class NoDependents:
     gates = frozenset({GateName.CONTRACT, GateName.PURGE})
 
     def findings(self, plan: Plan, gate: GateName, reader: Reader) -> Iterator[Finding]:
-        """One Finding per column or table."""
+        """One Finding per column, table, view or schema."""
         for step in (planned.step for planned in plan.of("contract")):
             if isinstance(step, ParkColumn):
                 column = step.parked if gate is GateName.PURGE else step.column
@@ -27,6 +28,12 @@ class NoDependents:
             elif isinstance(step, ParkTable):
                 parked = TableName(step.table.schema, step.parked)
                 yield _judged(reader, str(step.table), parked if gate is GateName.PURGE else step.table, "*")
+        views = [planned.step for planned in plan.of(gate.value) if isinstance(planned.step, DropView)]
+        for view in views:
+            yield _judged(reader, str(view.view), view.view, "*")
+        for planned in plan.of(gate.value):
+            if isinstance(planned.step, DropSchema):
+                yield _others(reader, planned.step.schema, views)
 
 
 def _judged(reader: Reader, what: str, table: TableName, column: str) -> Finding:
@@ -41,6 +48,27 @@ def _judged(reader: Reader, what: str, table: TableName, column: str) -> Finding
 def _dependents(reader: Reader, table: TableName, column: str) -> tuple[int, tuple[str, ...]]:
     found = [d for d in reader.dependents(table) if d.column in ("", column)]
     return len(found), tuple(f"{d.kind} {d.name}" for d in found[:5])
+
+
+_OCCUPANTS = """
+SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
+  FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_namespace n ON n.oid = d.refobjid
+  LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+ WHERE d.refclassid = 'pg_namespace'::regclass AND n.nspname = %s AND d.deptype = 'n'
+   AND NOT coalesce(c.relname = ANY (%s) AND c.relkind = 'v', false)
+ ORDER BY 1
+"""
+
+
+def _others(reader: Reader, schema: str, views: list[DropView]) -> Finding:
+    """Whether something else than the change's views is in their schema, which could not be dropped then."""
+
+    def count() -> tuple[int, tuple[str, ...]]:
+        names = [view.view.name for view in views if view.view.schema == schema]
+        found = [str(row[0]) for row in reader.rows(_OCCUPANTS, (schema, names))]
+        return len(found), tuple(found[:5])
+
+    return judged(f"no_dependents:{schema}", _OCCUPANTS, f"things are in the schema {schema} that is to go", count)
 
 
 plugin = NoDependents()

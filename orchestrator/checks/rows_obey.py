@@ -16,9 +16,11 @@ from orchestrator.core.catalog import TableName
 from orchestrator.core.partitioned import CreatePartitionedIndex
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Reader, Seen
-from orchestrator.core.step import AddConstraint, CreateIndex, DropConstraint, DropIndex, RelaxNotNull
+from orchestrator.core.step import AddConstraint, AddExclusion, CreateIndex, DropConstraint, DropIndex, RelaxNotNull
 from orchestrator.core.sync import Rule
 from state.model import Finding, GateName
+
+_ADDING = (AddConstraint, AddExclusion, CreateIndex, CreatePartitionedIndex)
 
 
 class RowsObey:
@@ -31,7 +33,7 @@ class RowsObey:
         """One Finding per constraint."""
         for planned in plan.of("contract"):
             step = planned.step
-            if isinstance(step, AddConstraint | CreateIndex | CreatePartitionedIndex) and step.rule is not None:
+            if isinstance(step, _ADDING) and step.rule is not None:
                 yield _judge(reader, step.table, step.name, step.rule)
 
 
@@ -63,6 +65,8 @@ def _broken(where: TableName, rule: Rule) -> Composable:
         return SQL("NOT {}").format(_condition(rule))
     if rule.asks == "not_null":
         return SQL(" OR ").join(SQL("{} IS NULL").format(Identifier(column)) for column in rule.columns)
+    if rule.asks == "exclusion":
+        return _together(where, rule)
     return _twice(where, rule) if rule.asks == "unique" else _without_parent(where, rule)
 
 
@@ -74,6 +78,20 @@ def _twice(where: TableName, rule: Rule) -> Composed:
     return SQL(
         "{met} AND ({columns}) IN (SELECT {columns} FROM {t} WHERE {met} GROUP BY {columns} HAVING count(*) > 1)"
     ).format(met=_condition(rule), columns=SQL(", ").join(map(Identifier, rule.columns)), t=_sql.table(where))
+
+
+def _together(where: TableName, rule: Rule) -> Composed:
+    """Rows are told apart by their place, which no update moves within one statement's snapshot."""
+    values = [
+        SQL("(\n{}\n) AS {}").format(SQL(text), Identifier(f"e{at}")) for at, (text, _) in enumerate(rule.elements)
+    ]
+    rows = SQL("(SELECT ctid AS place, {values} FROM {t} WHERE {met})").format(
+        values=SQL(", ").join(values), t=_sql.table(where), met=_condition(rule)
+    )
+    pairs = [SQL(f"a.e{at} {{}} b.e{at}").format(SQL(operator)) for at, (_, operator) in enumerate(rule.elements)]
+    return SQL(
+        "ctid IN (SELECT a.place FROM {rows} a WHERE EXISTS (SELECT FROM {rows} b WHERE a.place <> b.place AND {pairs}))"
+    ).format(rows=rows, pairs=SQL(" AND ").join(pairs))
 
 
 def _without_parent(where: TableName, rule: Rule) -> Composed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
+from orchestrator.core.asked import ExpressionFacts, Question
 from orchestrator.core.errors import PlanRefused
 
 
@@ -24,30 +25,10 @@ class TableName:
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
-    """The sequence that belongs to a column, by identity or ownership, with all that ALTER SEQUENCE may set.
-
-    ``grants`` are (privilege, grantee, grantable) of everybody but its owner, who is the table's.
-    """
-
-    name: TableName
-    type: str
-    start: int
-    increment: int
-    minimum: int
-    maximum: int
-    cache: int
-    cycle: bool
-    comment: str | None = None
-    grants: tuple[tuple[str, str, bool], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Column:
     """One column. ``type`` is ``format_type``'s text, ``default`` the deparsed expression.
 
     ``default_fast`` says that the default's expression is not volatile; ``sequence`` names an owned sequence;
-    ``numbers`` is that one or the identity's, ``always`` says that an identity is GENERATED ALWAYS;
     ``grants`` are (privilege, grantee, grantable) of the column's own ACL, grantee empty for PUBLIC.
     """
 
@@ -63,8 +44,6 @@ class Column:
     statistics: int | None = None
     sequence: str | None = None
     grants: tuple[tuple[str, str, bool], ...] = ()
-    always: bool = False
-    numbers: Sequence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +83,7 @@ class Index:
 class Constraint:
     """One constraint. ``kind`` is pg_constraint.contype; ``definition`` is pg_get_constraintdef.
 
-    ``inbound`` marks a foreign key of another table that refers to this one (``columns`` are then ours, ``source`` is that
-    table, ``source_columns`` are its columns). ``demands`` are the
+    ``inbound`` marks a foreign key of another table that refers to this one (``columns`` are then ours). ``demands`` are the
     columns whose becoming NULL may make it refuse a row that it accepts. ``condition`` is a CHECK's expression; ``references``
     and ``to`` are where a foreign key points. ``index`` enforces it: that of a key, or the one that a foreign key refers to.
     ``deferrable`` is what follows a key's columns; ``views`` are those that rely on it (GROUP BY a primary key).
@@ -125,8 +103,6 @@ class Constraint:
     deferrable: str = ""
     comment: str | None = None
     views: tuple[str, ...] = ()
-    source: TableName | None = None
-    source_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +128,20 @@ class Trigger:
     columns: tuple[str, ...]
     function: str
     ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A function whose text names the table, or that a trigger of the table calls; renames do not reach its text.
+
+    ``words`` are the identifiers in its code, ``quotes`` is the text of its literals; ``trigger`` says that it is a trigger's,
+    of this table or naming it.
+    """
+
+    name: str
+    words: frozenset[str]
+    quotes: str
+    trigger: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +234,10 @@ class Table:
     ``unidentified``: it is published for UPDATE and subscribers could not be told which row is meant, so every UPDATE fails.
 
     ``triggers`` of a partitioned table are also those of its partitions.
+    ``usage`` are those who may use its schema (empty for PUBLIC), ``subscribed`` says that it is filled by a subscription,
+    ``typed`` that it is made OF a type. ``versions`` are the views by which another change shows it. ``around`` are statements,
+    seen by the server, that a view in its place would not take; they and ``bodies`` are looked for only where views are asked
+    for.
     """
 
     name: TableName
@@ -263,6 +257,12 @@ class Table:
     access: Access = Access()
     comment: str | None = None
     partitioning: Partitioning | None = None
+    usage: tuple[str, ...] = ()
+    subscribed: bool = False
+    typed: bool = False
+    versions: tuple[str, ...] = ()
+    bodies: tuple[Body, ...] = ()
+    around: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises PlanRefused, naming the nearest columns."""
@@ -291,48 +291,6 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class ExpressionFacts:
-    """What the server says of an expression over a table's row.
-
-    ``volatility`` is i, s or v; ``clock`` marks a value that depends on the statement's time or user;
-    ``error`` is the server's refusal, if it refused.
-    """
-
-    columns: tuple[str, ...] = ()
-    volatility: str = "i"
-    clock: bool = False
-    type: str = ""
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """An expression the planner wants facts about, over the columns of ``table`` plus ``extra`` (name, type).
-
-    ``sql`` None stands for the bare column ``column``; ``returns`` is the type it must be castable to, or, for a default, which
-    nobody casts, ``assigned`` to. Of a table that is yet to be made, the row is ``extra`` alone.
-    """
-
-    table: str
-    sql: str | None
-    returns: str | None = None
-    column: str | None = None
-    extra: tuple[tuple[str, str], ...] = ()
-    assigned: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a change asks of the server before it is planned, as spelled in the change file."""
-
-    tables: tuple[str, ...] = ()
-    questions: tuple[Question, ...] = ()
-    types: tuple[str, ...] = ()
-    statements: tuple[str, ...] = ()
-    queries: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class StatementFacts:
     """What the grammar says of a statement. ``error`` is why it is not let through, ``way`` the way around.
 
@@ -353,6 +311,8 @@ class Catalog:
     full name.
 
     ``absent`` says of tables that do not exist where they would be; ``queries`` are the texts asked about that only read.
+    ``taken`` says that the schema asked for views exists; ``traced`` that the server tells which statements it was sent.
+    ``definitions`` are those asked about that the server refuses, with its reason.
     """
 
     server_version: int
@@ -365,6 +325,9 @@ class Catalog:
     enums: tuple[tuple[str, Enum], ...] = ()
     statements: tuple[tuple[str, StatementFacts], ...] = ()
     queries: frozenset[str] = frozenset()
+    taken: bool = False
+    traced: bool = False
+    definitions: tuple[tuple[tuple[str, str], str], ...] = ()
 
     def table(self, spelled: str) -> Table:
         """The table a change file means. Raises PlanRefused when it is missing."""
@@ -392,6 +355,10 @@ class Catalog:
     def statement(self, text: str) -> StatementFacts:
         """What is known of a statement of the change file."""
         return dict(self.statements)[text]
+
+    def definition_error(self, table: str, definition: str) -> str | None:
+        """Why the server would not have a constraint on an empty twin of the table; None where it would."""
+        return dict(self.definitions).get((table, definition))
 
     def is_query(self, text: str) -> bool:
         """Whether a text of the change file is one SELECT without side effects."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from orchestrator.core.catalog import Catalog, Question
+from orchestrator.core.asked import Question
+from orchestrator.core.catalog import Catalog
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.footprint import Footprint, Place
 from orchestrator.core.gate import GatePolicy
@@ -26,12 +27,12 @@ from orchestrator.core.step import (
     ParkColumn,
     ParkTable,
     PurgeColumn,
-    RenameTable,
     RunSql,
     Step,
     SwitchReads,
 )
 from orchestrator.core.sync import Mirror, Sync
+from orchestrator.core.viewstep import CreateSchema, CreateView, DropSchema, DropView, RenameColumn, RenameTable
 from state.model import Finding, GateName
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ PHASES: tuple[PhaseName, ...] = ("expand", "backfill", "switch_reads", "contract
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What of the change file shapes the Steps. ``park`` in seconds; 0 drops at once."""
+    """What of the change file shapes the Steps. ``park`` in seconds; 0 drops at once.
+
+    ``views`` is the schema of the new version's views, where reads are switched by views.
+    """
 
     change_id: str
     park: float
@@ -52,6 +56,7 @@ class Settings:
     statement_time: float = 0.1
     max_replica_lag: float = 5.0
     triggers: str | None = None
+    views: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,9 @@ class Operation(Protocol):
     def queries(self) -> tuple[str, ...]:
         """Texts of the change file that must be one SELECT each."""
 
+    def definitions(self) -> tuple[tuple[str, str], ...]:
+        """(table, definition) of constraints that are tried on an empty twin of the table before planning."""
+
     def touches(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
         """(table, column) pairs this operation changes; two operations of one change may not share one.
 
@@ -176,7 +184,9 @@ def compose(
     drafts = tuple(operation.steps(catalog, settings) for operation in requested)
     _nothing_taken_away(tuple(operation.reads(catalog) for operation in requested), drafts)
     _nothing_rewritten(drafts, catalog)
-    ordered = sorted(_merge_switches([step for draft in drafts for step in draft.steps]), key=_place)
+    steps_of_all = [step for draft in drafts for step in draft.steps]
+    _nothing_hidden(steps_of_all, settings)
+    ordered = sorted(_merged(steps_of_all), key=_place)
     notes = tuple(dict.fromkeys(note for draft in drafts for note in draft.notes))
     steps = tuple(replace(planned, ordinal=place) for place, planned in enumerate(ordered, 1))
     footprint = _footprint(requested, steps, catalog)
@@ -202,17 +212,48 @@ def _place(planned: PlannedStep) -> tuple[int, bool]:
     return PHASES.index(planned.phase), isinstance(step, PURGES) or (isinstance(step, RunSql) and step.last)
 
 
-def _merge_switches(steps: list[PlannedStep]) -> list[PlannedStep]:
-    """One flag serves all operations of a change."""
-    seen = False
-    kept = []
-    for planned in steps:
-        if isinstance(planned.step, SwitchReads):
-            if seen:
-                continue
-            seen = True
-        kept.append(planned)
-    return kept
+def _merged(steps: list[PlannedStep]) -> list[PlannedStep]:
+    """One flag, one schema, and one view per table serve all operations of a change; what ends them comes after the last."""
+    kept: dict[object, PlannedStep] = {}
+    for place, planned in enumerate(steps):
+        step = planned.step
+        if isinstance(step, DropView | DropSchema):
+            kept.pop(step, None)
+            kept[step] = planned
+        elif isinstance(step, SwitchReads | CreateSchema | CreateView):
+            key = (step.kind, step.view) if isinstance(step, CreateView) else step.kind
+            kept[key] = _both(kept[key], planned) if key in kept else planned
+        else:
+            kept[place] = planned
+    return list(kept.values())
+
+
+def _both(first: PlannedStep, second: PlannedStep) -> PlannedStep:
+    """One Step that does for two operations."""
+    one, other = first.step, second.step
+    if isinstance(one, CreateSchema) and isinstance(other, CreateSchema):
+        return replace(first, step=replace(one, usage=tuple(sorted({*one.usage, *other.usage}))))
+    if not isinstance(one, CreateView) or not isinstance(other, CreateView):
+        return first
+    if one.table != other.table:
+        raise PlanRefused(f"{one.table} and {other.table} would both be the view {one.view}", _APART)
+    each = zip(one.columns, one.names, other.names, strict=True)
+    shown = tuple(new if new != column else newer for column, new, newer in each)
+    return replace(first, step=replace(one, shown=shown), description=f"{first.description}; {second.description}")
+
+
+def _nothing_hidden(steps: list[PlannedStep], settings: Settings) -> None:
+    """Refuse columns that come or go beside a version's view, which would not follow; and views that nothing makes."""
+    views = [planned.step for planned in steps if isinstance(planned.step, CreateView)]
+    shown = {view.table for view in views if view.view.schema == settings.views}
+    if settings.views is not None and not shown:
+        raise PlanRefused(
+            "reads are to be switched by views, and no operation of the change makes one (rename_column does)",
+            "leave out `switch_reads: {by: views}`",
+        )
+    for step in (planned.step for planned in steps):
+        if isinstance(step, AddColumn | ParkColumn) and step.table in shown:
+            raise PlanRefused(f"{step.table} is shown by a view, which {step.column} would come or go beside", _APART)
 
 
 def _without_conflicts(operations: Iterable[Operation], catalog: Catalog) -> tuple[Operation, ...]:
@@ -229,21 +270,32 @@ def _without_conflicts(operations: Iterable[Operation], catalog: Catalog) -> tup
 
 
 def _nothing_taken_away(reads: tuple[frozenset[tuple[str, str]], ...], drafts: tuple[Draft, ...]) -> None:
-    """Refuse operations of which one parks what another reads, or whose twins would replace the same object."""
+    """Refuse operations of which one takes away what another reads, or whose twins would replace the same object."""
     taken: dict[tuple[str, str], int] = {}
     for place, draft in enumerate(drafts, 1):
         for parked in _tables_taken(draft):
             for other, names in enumerate(reads, 1):
                 if other != place and any(table == parked for table, _ in names):
                     raise PlanRefused(f"operation {other} reads {parked}, which {place} takes away", _APART)
-        for park in (planned.step for planned in draft.steps if isinstance(planned.step, ParkColumn)):
-            table = str(park.table)
+        for column in _columns_taken(draft):
             for other, names in enumerate(reads, 1):
-                if other != place and (table, park.column) in names:
-                    raise PlanRefused(f"operation {other} reads {table}.{park.column}, which {place} changes", _APART)
-            for name in {rename.name for rename in park.renames}:
-                if taken.setdefault((table, name), place) != place:
-                    raise PlanRefused(f"operations {taken[table, name]} and {place} both change {table}.{name}", _APART)
+                if other != place and column in names:
+                    raise PlanRefused(f"operation {other} reads {'.'.join(column)}, which {place} changes", _APART)
+        for twin in _twins(draft):
+            if taken.setdefault(twin, place) != place:
+                raise PlanRefused(f"operations {taken[twin]} and {place} both change {'.'.join(twin)}", _APART)
+
+
+def _columns_taken(draft: Draft) -> set[tuple[str, str]]:
+    """Columns whose name contract takes away."""
+    steps = [planned.step for planned in draft.steps]
+    return {(str(step.table), step.column) for step in steps if isinstance(step, ParkColumn | RenameColumn)}
+
+
+def _twins(draft: Draft) -> set[tuple[str, str]]:
+    """What trades its name with a twin at contract."""
+    parks = [planned.step for planned in draft.steps if isinstance(planned.step, ParkColumn)]
+    return {(str(park.table), rename.name) for park in parks for rename in park.renames}
 
 
 def _tables_taken(draft: Draft) -> set[str]:

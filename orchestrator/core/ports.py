@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from orchestrator.core.catalog import Asked, Catalog, Dependent, TableName
+from orchestrator.core.asked import Asked
+from orchestrator.core.catalog import Catalog, Dependent, TableName
 from orchestrator.core.step import Backfill, Step
 
 

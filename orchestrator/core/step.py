@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.core.catalog import NO_EXTRAS, Access, IndexExtras, TableName, TypeName
-from orchestrator.core.keys import MoveDefault, SwapPrimaryKey
+from orchestrator.core.catalog import NO_EXTRAS, Access, IndexExtras, TableName
+from orchestrator.core.enumstep import AddEnumValue, CreateEnum, PurgeEnum
 from orchestrator.core.newtable import NewCheck, NewColumn, NewKey, NewReference
 from orchestrator.core.partitioned import CreatePartitionedIndex, DropPartitionedIndex
 from orchestrator.core.sync import Argument, Conversion, Rule, Sync
+from orchestrator.core.viewstep import CreateSchema, CreateView, DropSchema, DropView, RenameColumn, RenameTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,35 +32,6 @@ class AddColumn:
     statistics: int | None = None
     grants: tuple[tuple[str, str, bool], ...] = ()
     kind: Literal["add_column"] = "add_column"
-
-
-@dataclass(frozen=True, slots=True)
-class AddEnumValue:
-    """ALTER TYPE … ADD VALUE: at the end, or next to a value that is there. Nothing takes it back."""
-
-    type: TypeName
-    value: str
-    before: str | None = None
-    after: str | None = None
-    kind: Literal["add_enum_value"] = "add_enum_value"
-
-
-@dataclass(frozen=True, slots=True)
-class CreateEnum:
-    """CREATE TYPE … AS ENUM with ``values`` in this order."""
-
-    type: TypeName
-    values: tuple[str, ...]
-    kind: Literal["create_enum"] = "create_enum"
-
-
-@dataclass(frozen=True, slots=True)
-class PurgeEnum:
-    """The real drop of an enum type that held ``values``, which stays where something uses it by then."""
-
-    type: TypeName
-    values: tuple[str, ...]
-    kind: Literal["purge_enum"] = "purge_enum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +162,8 @@ class AddConstraint:
     """ADD CONSTRAINT … NOT VALID: new writes are held to it, no row is scanned.
 
     ``definition`` is pg_get_constraintdef's text, with ``renamed`` (column, its copy) applied; None means
-    CHECK (column IS NOT NULL) over ``not_null``. ``references`` is the other table of a foreign key, ``referred`` (column, its
-    copy) there. ``rule`` is given where rows may break the constraint.
+    CHECK (column IS NOT NULL) over ``not_null``. ``references`` is the other table of a foreign key. ``rule`` is given where
+    rows may break the constraint.
     """
 
     table: TableName
@@ -200,10 +172,21 @@ class AddConstraint:
     renamed: tuple[str, str] | None = None
     not_null: str | None = None
     references: TableName | None = None
-    referred: tuple[str, str] | None = None
     rule: Rule | None = None
-    comment: str | None = None
     kind: Literal["add_constraint"] = "add_constraint"
+
+
+@dataclass(frozen=True, slots=True)
+class AddExclusion:
+    """ADD CONSTRAINT … EXCLUDE, which blocks everybody while it builds: refused over ``rows`` rows or ``milliseconds``."""
+
+    table: TableName
+    name: str
+    definition: str
+    rows: int
+    milliseconds: int
+    rule: Rule
+    kind: Literal["add_exclusion"] = "add_exclusion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +210,7 @@ class DropConstraint:
     """DROP CONSTRAINT; ``definition`` is what undo adds again, NOT VALID first and then, if it was ``validated``, proved.
 
     A key (``indexed``) is dropped with its index; a DropIndex that comes after it builds the index again before undo comes to
-    this Step. ``references`` is the other table of a foreign key, ``rule`` what going back asks of rows. Another one over
-    ``successor`` may bear the name afterwards.
+    this Step. ``references`` is the other table of a foreign key, ``rule`` what going back asks of rows.
     """
 
     table: TableName
@@ -239,20 +221,18 @@ class DropConstraint:
     comment: str | None = None
     references: TableName | None = None
     rule: Rule | None = None
-    successor: str | None = None
     kind: Literal["drop_constraint"] = "drop_constraint"
 
 
 @dataclass(frozen=True, slots=True)
 class DropIndex:
-    """DROP INDEX CONCURRENTLY; undo builds it again, as concurrently, from ``definition`` (``renamed``), with its ``extras``."""
+    """DROP INDEX CONCURRENTLY; undo builds it again, as concurrently, from ``definition``, and gives it its ``extras``."""
 
     table: TableName
     name: str
     definition: str
     extras: IndexExtras = NO_EXTRAS
     rule: Rule | None = None
-    renamed: tuple[str, str] | None = None
     kind: Literal["drop_index"] = "drop_index"
 
 
@@ -367,27 +347,6 @@ class PurgeTable:
     kind: Literal["purge_table"] = "purge_table"
 
 
-@dataclass(frozen=True, slots=True)
-class CreateView:
-    """A second name of a table: an updatable view of all its columns, read and written as its invoker."""
-
-    view: TableName
-    table: TableName
-    columns: tuple[str, ...]
-    access: Access
-    column_grants: tuple[tuple[str, tuple[tuple[str, str, bool], ...]], ...] = ()
-    comment: str | None = None
-    kind: Literal["create_view"] = "create_view"
-
-
-@dataclass(frozen=True, slots=True)
-class RenameTable:
-    """The table takes its view's name, which ends the view, in one transaction; undo makes the view again."""
-
-    view: CreateView
-    kind: Literal["rename_table"] = "rename_table"
-
-
 Step = (
     AddColumn
     | SetDefault
@@ -398,9 +357,8 @@ Step = (
     | Backfill
     | CreateIndex
     | AddConstraint
+    | AddExclusion
     | AttachConstraint
-    | SwapPrimaryKey
-    | MoveDefault
     | DropConstraint
     | DropIndex
     | SwapIndex
@@ -421,8 +379,12 @@ Step = (
     | RenameTable
     | CreatePartitionedIndex
     | DropPartitionedIndex
+    | CreateSchema
+    | RenameColumn
+    | DropView
+    | DropSchema
 )
 """Every primitive effect. A dialect that renders and observes these can run every Operation."""
 
-PURGES = (PurgeColumn, PurgeTable, PurgeEnum)
+PURGES = (PurgeColumn, PurgeTable, PurgeEnum, DropView, DropSchema)
 """What drops for good: it comes last, and nothing leads back from it."""

@@ -5,7 +5,7 @@ Why it exists: trigger, backfill, Checks and undo speak of the same expressions,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.core.catalog import TableName
@@ -43,12 +43,13 @@ class Rule:
     ``to`` of ``references``. ``key`` is how rows are named.
     """
 
-    asks: Literal["check", "not_null", "unique", "reference"]
+    asks: Literal["check", "not_null", "unique", "exclusion", "reference"]
     key: tuple[Argument, ...] = ()
     columns: tuple[str, ...] = ()
     condition: str | None = None
     references: TableName | None = None
     to: tuple[str, ...] = ()
+    elements: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,6 @@ class Mirror:
     ``up`` and ``down`` are None where the value is copied as it is; ``reversible`` False means that nothing leads back.
     ``required``: neither shape may be NULL. ``relaxed``: the old column's NOT NULL was dropped in expand, and the
     trigger stands in for it. ``narrow``: no other BEFORE UPDATE row trigger exists, so UPDATE OF is enough.
-    ``strict``: the old column is a key or refers to one, so that until it is parked a new value that does not come back from it
-    fails its writer. ``claims`` are the columns of a key of which the old one is a part: a new key is claimed before it is
-    written, since upserts of two versions, each with a unique index of its own, would collide (F19).
     """
 
     id: str
@@ -81,14 +79,7 @@ class Mirror:
     relaxed: bool = False
     narrow: bool = True
     always: bool = False
-    strict: bool = False
-    claims: tuple[str, ...] = ()
     kind: Literal["mirror"] = "mirror"
-
-    def when_parked(self) -> Mirror:
-        """Itself once the old column has another name: a key of which that one is a part goes by the new one."""
-        renamed = {self.old: Argument(self.new, self.new_type)}
-        return replace(self, key=tuple(renamed.get(argument.name, argument) for argument in self.key))
 
 
 @dataclass(frozen=True, slots=True)

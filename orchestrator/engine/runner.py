@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from orchestrator.core.errors import Invalid, LeaseLost, OrchError, Waiting
-from orchestrator.core.keys import SwapPrimaryKey
 from orchestrator.core.plan import Plan, PlannedStep, parse_plan
 from orchestrator.core.ports import ConnectionLost, Fenced, LockNotGranted, Seen, Target, TargetError
 from orchestrator.core.progress import Listener
-from orchestrator.core.step import DropConstraint, DropIndex, ParkColumn, ParkTable, RemoveSync, RenameTable, SwapIndex
+from orchestrator.core.step import DropConstraint, DropIndex, ParkColumn, ParkTable, RemoveSync, SwapIndex
+from orchestrator.core.viewstep import RenameColumn, RenameTable
 from orchestrator.engine import ddl
 from orchestrator.engine.lease import TTL, Lease, held
 from orchestrator.engine.run import Run
@@ -40,7 +40,7 @@ UNDONE_BY = {
 }
 """The phases that each undoing state takes back."""
 
-_LASTING = (ParkColumn, ParkTable, RemoveSync, RenameTable, DropConstraint, DropIndex, SwapIndex, SwapPrimaryKey)
+_LASTING = (ParkColumn, ParkTable, RemoveSync, RenameColumn, RenameTable, DropConstraint, DropIndex, SwapIndex)
 """The Steps of contract that no later one of it consumes."""
 
 _VERDICTS = frozenset({4, 6, 7})

@@ -6,10 +6,10 @@ from expand on, fill it, build what hung on the old one, and park the old one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.core.catalog import Column, Constraint, Index, Table
+from orchestrator.core.catalog import Column, Table
 from orchestrator.core.plan import Draft, PhaseName, PlannedStep, Settings
 from orchestrator.core.step import (
     AddColumn,
@@ -26,7 +26,7 @@ from orchestrator.core.step import (
     SwitchReads,
     ValidateConstraint,
 )
-from orchestrator.core.sync import Conversion, Mirror, Rule
+from orchestrator.core.sync import Conversion, Mirror
 from orchestrator.operations import _table
 from orchestrator.operations._model import key_of, shortened, trigger_name
 
@@ -46,9 +46,6 @@ class Copy:
     up: Conversion | None = None
     down: Conversion | None = None
     reversible: bool = True
-    lossless: bool = False
-    strict: bool = False
-    claims: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:
@@ -58,17 +55,12 @@ class Copy:
     @property
     def fallible(self) -> bool:
         """Whether a conversion may raise or yield NULL; then constraints wait until the old version is retired (F16)."""
-        return self.up is not None and not self.lossless
+        return self.up is not None
 
     @property
     def relaxed(self) -> bool:
         """Whether the old NOT NULL must give way so that a value that does not convert back cannot fail a write."""
-        return self.old.not_null and not self.strict and (self.down is not None or not self.reversible)
-
-    @property
-    def parked(self) -> str:
-        """The old column's name after contract."""
-        return f"_orch_parked_{self.sync_id}"
+        return self.old.not_null and (self.down is not None or not self.reversible)
 
     def named(self, name: str) -> str:
         """The name of the copy's twin of an index or constraint, until both trade names at park."""
@@ -92,21 +84,19 @@ def preconditions(table: Table, column: Column) -> None:
 
 def draft(copy: Copy, notes: tuple[str, ...]) -> Draft:
     """All Steps of a copy, in order."""
-    mirror = mirror_of(copy)
+    mirror = _mirror(copy)
     steps = (
-        *expanding(copy, mirror),
-        *filling(copy),
-        *_built(copy),
+        *_expand(copy, mirror),
+        *_backfill(copy, mirror),
         PlannedStep(
             "switch_reads", SwitchReads(copy.settings.change_id), "reads_new answers true: reads go to the new shape"
         ),
         *_contract(copy, mirror),
     )
-    return Draft(steps, (*notes_of(copy), *notes))
+    return Draft(steps, (*_notes(copy), *notes))
 
 
-def mirror_of(copy: Copy) -> Mirror:
-    """What keeps both columns equal."""
+def _mirror(copy: Copy) -> Mirror:
     table, old = copy.table, copy.old
     return Mirror(
         id=copy.sync_id,
@@ -122,18 +112,15 @@ def mirror_of(copy: Copy) -> Mirror:
         down=copy.down,
         reversible=copy.reversible,
         old_default=old.default,
-        old_default_volatile=old.default_volatile or old.identity,
+        old_default_volatile=old.default_volatile,
         required=old.not_null,
         relaxed=copy.relaxed,
         narrow=not any(t.before and t.row and t.update and not t.ours for t in table.triggers),
         always=copy.subscribes,
-        strict=copy.strict,
-        claims=copy.claims,
     )
 
 
-def expanding(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
-    """The new column, empty, and its sync."""
+def _expand(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
     table, old = copy.table, copy.old
     same = copy.new_type == old.type
     add = AddColumn(
@@ -152,13 +139,12 @@ def expanding(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
         yield PlannedStep("expand", relax, f"let {copy.where} hold NULL where a new value does not convert back")
 
 
-def filling(copy: Copy) -> Iterator[PlannedStep]:
-    """The new column's values."""
+def _backfill(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
     table = copy.table
     fill = Backfill(
         table=table.name,
         column=copy.new,
-        key=key_of(table),
+        key=mirror.key,
         sync_id=copy.sync_id,
         value=copy.up,
         source=None if copy.up else copy.old.name,
@@ -168,33 +154,19 @@ def filling(copy: Copy) -> Iterator[PlannedStep]:
         fire_triggers=_table.fire_triggers(table, copy.new, copy.settings),
     )
     yield PlannedStep("backfill", fill, f"fill {table.name}.{copy.new} from {copy.old.name}")
-
-
-def _built(copy: Copy) -> Iterator[PlannedStep]:
-    for index in _table.own_indexes(copy.table, copy.old):
-        yield twin(copy, index, "backfill")
+    renamed = (copy.old.name, copy.new)
+    for index in _table.own_indexes(table, copy.old):
+        create = CreateIndex(table.name, copy.named(index.name), definition=index.definition, renamed=renamed)
+        yield PlannedStep("backfill", create, f"build {create.name}, the twin of {index.name}")
     if not copy.fallible:
-        yield from constraints(copy, _table.own_constraints(copy.table, copy.old), "backfill")
+        yield from _constraints(copy, "backfill")
 
 
-def twin(copy: Copy, index: Index, phase: PhaseName, rule: Rule | None = None) -> PlannedStep:
-    """An index of the old column, built over the new one."""
-    create = CreateIndex(
-        copy.table.name,
-        copy.named(index.name),
-        definition=index.definition,
-        renamed=(copy.old.name, copy.new),
-        rule=rule,
-    )
-    return PlannedStep(phase, create, f"build {create.name}, the twin of {index.name}")
-
-
-def constraints(copy: Copy, found: Iterable[Constraint], phase: PhaseName) -> Iterator[PlannedStep]:
-    """Constraints of the old column, added over the new one and proved; its NOT NULL, too."""
+def _constraints(copy: Copy, phase: PhaseName) -> Iterator[PlannedStep]:
     table, renamed = copy.table.name, (copy.old.name, copy.new)
-    for constraint in found:
+    for constraint in _table.own_constraints(copy.table, copy.old):
         name = copy.named(constraint.name)
-        add = AddConstraint(table, name, constraint.definition, renamed, comment=constraint.comment)
+        add = AddConstraint(table, name, constraint.definition, renamed)
         yield PlannedStep(phase, add, f"add {name}, the twin of {constraint.name}, not yet validated")
         if constraint.validated:
             yield PlannedStep(phase, ValidateConstraint(table, name), f"validate {name}")
@@ -215,19 +187,19 @@ def not_null(
 
 
 def _contract(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
-    own = _table.own_constraints(copy.table, copy.old)
     if copy.fallible:
-        yield from constraints(copy, own, "contract")
+        yield from _constraints(copy, "contract")
+    parked = f"_orch_parked_{copy.sync_id}"
     park = ParkColumn(
         table=copy.table.name,
         column=copy.old.name,
-        parked=copy.parked,
+        parked=parked,
         sync=mirror,
         new=copy.new,
         default=copy.default,
         previous=copy.old.default,
         sequence=copy.old.sequence,
-        renames=tuple(renames(copy, _table.own_indexes(copy.table, copy.old), own)),
+        renames=tuple(_renames(copy)),
     )
     yield from parking(park, copy.settings)
 
@@ -241,18 +213,16 @@ def parking(park: ParkColumn, settings: Settings) -> Iterator[PlannedStep]:
     yield PlannedStep(phase, purge, f"drop the parked {where} with its sync")
 
 
-def renames(copy: Copy, indexes: Iterable[Index], found: Iterable[Constraint]) -> Iterator[Rename]:
-    """The twins take the names of what they stand for."""
-    names: list[tuple[str, str]] = [("index", index.name) for index in indexes]
-    names += [("constraint", constraint.name) for constraint in found]
+def _renames(copy: Copy) -> Iterator[Rename]:
+    names: list[tuple[str, str]] = [("index", i.name) for i in _table.own_indexes(copy.table, copy.old)]
+    names += [("constraint", c.name) for c in _table.own_constraints(copy.table, copy.old)]
     for kind, name in names:
         parked = shortened(name, f"_parked_{copy.sync_id[:6]}")
         yield Rename("index" if kind == "index" else "constraint", name, parked)
         yield Rename("index" if kind == "index" else "constraint", copy.named(name), name)
 
 
-def notes_of(copy: Copy) -> Iterator[str]:
-    """What the operator must know of any copy."""
+def _notes(copy: Copy) -> Iterator[str]:
     if copy.old.default is not None and not copy.old.not_null:
         yield (
             f"{copy.where} has a default and may be NULL: an INSERT through the new shape with an explicit NULL"

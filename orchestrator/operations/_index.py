@@ -11,7 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from orchestrator.core.catalog import NO_EXTRAS, Catalog, IndexExtras, Question, Table
+from orchestrator.core.asked import Question
+from orchestrator.core.catalog import NO_EXTRAS, Catalog, IndexExtras, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.partitioned import CreatePartitionedIndex, DropPartitionedIndex
 from orchestrator.core.step import CreateIndex, DropIndex, Step

@@ -12,7 +12,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from orchestrator.core.catalog import Catalog, Question, Table
+from orchestrator.core.asked import Question
+from orchestrator.core.catalog import Catalog, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.sync import Argument
 
@@ -55,6 +56,10 @@ class AnyOperation(BaseModel):
 
     def queries(self) -> tuple[str, ...]:
         """Texts that must be one SELECT each."""
+        return ()
+
+    def definitions(self) -> tuple[tuple[str, str], ...]:
+        """Constraints to try on an empty twin of their table."""
         return ()
 
     def reads(self, catalog: Catalog) -> frozenset[tuple[str, str]]:

@@ -14,6 +14,8 @@ from orchestrator.core.plan import Settings
 
 _KINDS = {"v": "view", "m": "materialized view", "f": "foreign table", "p": "partitioned table"}
 
+_BY_VIEWS = "to rename it without a copy, add `switch_reads: {by: views}` to the change file"
+
 
 BY_STATEMENT = "write the statement yourself (sql:), knowing what it locks and how long"
 
@@ -81,12 +83,12 @@ def plain_column(table: Table, column: Column) -> None:
     if column.identity:
         raise PlanRefused(
             f"{table.name}.{column.name} is an identity column; its copy would lose the sequence",
-            "ALTER COLUMN … DROP IDENTITY and give it a sequence default first",
+            f"ALTER COLUMN … DROP IDENTITY and give it a sequence default first; {_BY_VIEWS}",
         )
     if column.generated:
         raise PlanRefused(
             f"{table.name}.{column.name} is generated: triggers see it as NULL before the row is stored",
-            "change the columns it is computed from",
+            f"change the columns it is computed from; {_BY_VIEWS}",
         )
 
 
@@ -120,7 +122,7 @@ def not_in_sync(table: Table, column: Column) -> None:
 def at_rest(table: Table) -> None:
     """Refuse a table of which another change keeps, or has parked, a part: its steps name the table. Raises PlanRefused."""
     parked = [column.name for column in table.columns if column.name.startswith("_orch_parked_")]
-    if parked or any(trigger.ours for trigger in table.triggers):
+    if parked or table.versions or any(trigger.ours for trigger in table.triggers):
         raise PlanRefused(
             f"another change is under way on {table.name}",
             "take that change to completed, or abort it, first (orch status lists them)",
@@ -134,7 +136,7 @@ def no_dependents(table: Table, column: Column) -> None:
         listed = ", ".join(f"{d.kind} {d.name}" for d in found)
         raise PlanRefused(
             f"{table.name}.{column.name} is used by {listed}",
-            "drop or redefine these first; contract could not take the column away beneath them",
+            f"drop or redefine these first; contract could not take the column away beneath them; {_BY_VIEWS}",
         )
 
 
@@ -154,19 +156,19 @@ def not_unique(table: Table, column: Column) -> None:
         if constraint.inbound and column.name in constraint.columns:
             raise PlanRefused(
                 f"foreign key {constraint.name} of another table refers to {table.name}.{column.name}",
-                "a referenced column cannot be copied; this needs change_primary_key_type or views",
+                f"a referenced column cannot be copied; {_BY_VIEWS}",
             )
         if constraint.kind == "x" and column.name in constraint.columns:
             raise PlanRefused(
                 f"{table.name}.{column.name} is part of exclusion constraint {constraint.name}",
-                "an exclusion constraint cannot be built without blocking writes; drop it first",
+                f"an exclusion constraint cannot be built without blocking writes; drop it first; {_BY_VIEWS}",
             )
     for index in table.indexes:
         if index.unique and column.name in index.columns:
             raise PlanRefused(
                 f"{table.name}.{column.name} is part of the unique index {index.name}:"
                 " with two unique indexes, ON CONFLICT of either version fails (23505)",
-                "a unique column cannot be renamed or retyped by copy; this needs views",
+                f"a unique column cannot be renamed or retyped by copy; {_BY_VIEWS}",
             )
 
 

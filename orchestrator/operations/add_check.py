@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.core.catalog import Catalog, Question
+from orchestrator.core.asked import Question
+from orchestrator.core.catalog import Catalog
 from orchestrator.core.plan import Draft, Settings
 from orchestrator.core.sync import Rule
 from orchestrator.operations import _constraint, _table

@@ -11,7 +11,8 @@ from typing import Self
 
 from pydantic import model_validator
 
-from orchestrator.core.catalog import Catalog, Question, Table
+from orchestrator.core.asked import Question
+from orchestrator.core.catalog import Catalog, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PlannedStep, Settings
 from orchestrator.core.step import AddColumn as AddColumnStep

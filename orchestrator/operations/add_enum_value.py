@@ -11,9 +11,9 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, model_validator
 
 from orchestrator.core.catalog import Catalog, Enum
+from orchestrator.core.enumstep import AddEnumValue as AddEnumValueStep
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import AddEnumValue as AddEnumValueStep
 from orchestrator.operations._model import AnyOperation, cut_name
 
 Label = Annotated[str, AfterValidator(cut_name)]

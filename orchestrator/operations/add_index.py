@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from orchestrator.core.catalog import Catalog, Question, Table
+from orchestrator.core.asked import Question
+from orchestrator.core.catalog import Catalog, Table
 from orchestrator.core.plan import Draft, PlannedStep, Settings
 from orchestrator.core.sync import Rule
 from orchestrator.operations import _constraint, _table

@@ -7,7 +7,8 @@ them.
 
 from __future__ import annotations
 
-from orchestrator.core.catalog import Catalog, Column, Question, Table
+from orchestrator.core.asked import Question
+from orchestrator.core.catalog import Catalog, Column, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, Settings
 from orchestrator.core.sync import Conversion

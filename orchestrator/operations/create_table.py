@@ -12,7 +12,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from orchestrator.core.catalog import Catalog, Question, Table, TableName
+from orchestrator.core.asked import Question
+from orchestrator.core.catalog import Catalog, Table, TableName
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.newtable import NewCheck, NewColumn, NewKey, NewReference
 from orchestrator.core.plan import Draft, PlannedStep, Settings

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.core.catalog import Catalog, Column, Question, Table
+from orchestrator.core.asked import Question
+from orchestrator.core.catalog import Catalog, Column, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PlannedStep, Settings
 from orchestrator.core.step import InstallSync, ParkColumn, SwitchReads

@@ -1,13 +1,19 @@
-"""Rename a column by copying it into a new one that is kept equal in both directions.
+"""Rename a column: by copying it into a new one that is kept equal in both directions, or by views, without a copy.
 
-Old application versions go on with the old name, new ones use the new name, both may write at the same time, and the old
-column is parked, not dropped, at contract.
+Old application versions go on with the old name, new ones use the new name, and both may write at the same time. By copy, the
+old column is parked, not dropped, at contract.
+
+With `switch_reads: {by: views}` no row is touched: expand makes a schema for the new version with an updatable view of the
+table, in which the column has its new name, and the new version puts that schema first in its `search_path`. Contract renames
+the column itself, the view goes on working, and purge drops the view: the table behind it has the new name by then. Columns
+that are unique, referenced, an identity, generated, or named by views and policies can be renamed so.
 """
 
 from __future__ import annotations
 
 from orchestrator.core.catalog import Catalog
 from orchestrator.core.plan import Draft, Settings
+from orchestrator.operations import _view
 from orchestrator.operations._copy import Copy, draft, preconditions
 from orchestrator.operations._model import Name, OperationModel, identity, new_column
 
@@ -24,9 +30,11 @@ class RenameColumn(OperationModel):
         return frozenset({(table, self.column), (table, self.to)})
 
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
-        """Copy, keep in sync, fill, switch, park."""
+        """Copy, keep in sync, fill, switch, park; or a view, the switch, and the rename below it."""
         table = catalog.table(self.table)
         column = table.column(self.column)
+        if settings.views is not None:
+            return _view.draft(catalog, table, self.column, self.to, settings.views, settings)
         preconditions(table, column)
         new_column(table, self.to)
         copy = Copy(

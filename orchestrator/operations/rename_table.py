@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from orchestrator.core.catalog import Catalog, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import CreateView, GiveUp, SwitchReads
-from orchestrator.core.step import RenameTable as RenameTableStep
+from orchestrator.core.step import GiveUp, SwitchReads
+from orchestrator.core.viewstep import CreateView
+from orchestrator.core.viewstep import RenameTable as RenameTableStep
 from orchestrator.operations import _table
 from orchestrator.operations._model import Name, OperationModel, beside
 

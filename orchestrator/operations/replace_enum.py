@@ -16,9 +16,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from orchestrator.core.catalog import Catalog, Column, Enum, Table, TypeName
+from orchestrator.core.enumstep import CreateEnum, PurgeEnum
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PhaseName, PlannedStep, Settings
-from orchestrator.core.step import CreateEnum, PurgeEnum
 from orchestrator.core.sync import Argument, Conversion
 from orchestrator.operations import _table
 from orchestrator.operations._copy import Copy, draft, preconditions

@@ -14,7 +14,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.core.catalog import Catalog, Index, Question, Table
+from orchestrator.core.asked import Question
+from orchestrator.core.catalog import Catalog, Index, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PhaseName, PlannedStep, Settings
 from orchestrator.core.step import Step, SwapIndex

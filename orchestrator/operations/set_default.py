@@ -7,7 +7,8 @@ version can have left it out. The lock is ACCESS EXCLUSIVE for a change in the c
 
 from __future__ import annotations
 
-from orchestrator.core.catalog import Catalog, Question
+from orchestrator.core.asked import Question
+from orchestrator.core.catalog import Catalog
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, Settings
 from orchestrator.operations import _default

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.core.catalog import Catalog, Question, Table
+from orchestrator.core.asked import Question
+from orchestrator.core.catalog import Catalog, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PlannedStep, Settings
 from orchestrator.core.step import Backfill, InstallSync, RemoveSync

@@ -52,8 +52,15 @@ class Shared:
     def connect(self, which: str) -> Link:
         """A session on the database under test (``app``) or on a twin, seeing the scene's schema first."""
         link = psycopg.connect(self.urls[which], autocommit=True, application_name=f"conformance {which}")
-        link.execute("SELECT set_config('search_path', %s, false)", [sql.Identifier(self.scene.schema).as_string(link)])
+        self.look(link, ())
         return link
+
+    def look(self, link: Link, sides: Sequence[Side]) -> None:
+        """Where a version that writes these shapes finds its tables: a new one looks into its views first, if it has any."""
+        views = [self.scene.example.views] if self.scene.example.views and "new" in sides else []
+        link.execute(
+            "SELECT set_config('search_path', %s, false)", [listed([*views, self.scene.schema]).as_string(link)]
+        )
 
 
 class Session:
@@ -96,8 +103,7 @@ class Session:
         each += [self._move, self._insert_little] if self._upsert_on else [self._insert_little]
         each += [self._upsert, self._upsert] if self._upsert_on else []
         for fact in facts:
-            each += [self._of(self._update, fact), self._of(self._same, fact)]
-            each += [] if fact.unique else [self._of(self._update_many, fact)]
+            each += [self._of(self._update, fact), self._of(self._update_many, fact), self._of(self._same, fact)]
         return each
 
     def round(self) -> None:
@@ -113,6 +119,7 @@ class Session:
         if not self.sides:
             return
         try:
+            self._shared.look(self._app, self.sides)
             with self._app.transaction():
                 kind()
         except (psycopg.Error, KeyError) as error:
@@ -158,7 +165,7 @@ class Session:
         for fact in self._shared.scene.example.facts:
             if side == "old" and not fact.old:
                 continue
-            if fact.unique or not (little and self._may_be_left_out(side, columns(fact, side))):
+            if not (little and self._may_be_left_out(side, columns(fact, side))):
                 given |= self._texts((self._sides_of(fact) or (side,))[0], fact, inserts=True)
         others = self._other_texts()
         if little:
@@ -255,7 +262,8 @@ class Session:
     def _inserts(self, upsert: sql.Composed, key: int) -> bool:
         """Send it, and tell whether there was no such row. Views and partitioned tables cannot say: there it goes in turn."""
         place = self._shared.scene.example.place()
-        if not self._shared.scene.key.partitioned and place.old == place.new:
+        views = place.old != place.new or self._shared.scene.example.views
+        if not self._shared.scene.key.partitioned and not views:
             return self._app.execute(upsert + sql.SQL(" RETURNING xmax = 0")).fetchone() == (True,)
         self._app.execute("SELECT pg_advisory_xact_lock(%s)", [key])
         query = sql.SQL("SELECT FROM {} WHERE {} = {}").format(

@@ -36,7 +36,6 @@ class Fact(_Model):
     down: dict[str, str] = {}
     lossy: Values = {}
     one_way: bool = Field(default=False, description="nothing leads back: new versions write only after contract")
-    unique: bool = Field(default=False, description="no two rows hold the same: it is always given, and to one row")
 
 
 class Place(_Model):
@@ -58,6 +57,7 @@ class Example(_Model):
     others: Values = Field(min_length=1, description="columns that the change leaves alone, and what is written there")
     key: str = "id"
     own_key: bool = Field(default=False, description="the operation is about the key: the walks give it no other")
+    views: str | None = Field(default=None, description="the schema into which new versions look first, for its views")
     by_chance: tuple[str, ...] = Field(default=(), description="columns whose values nobody can foretell")
 
     def place(self) -> Place:

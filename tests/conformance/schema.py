@@ -17,6 +17,7 @@ _RELATIONS = (
     f"SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname NOT IN {_OURS}"
 )
 _QUERIES = {
+    "schemas": f"SELECT nspname FROM pg_namespace WHERE nspname NOT IN {_OURS} AND nspname !~ '^pg_(toast_)?temp_'",
     "relations": f"""
         SELECT CASE WHEN c.relispartition AND c.relkind IN ('i', 'I') THEN '' ELSE c.oid::regclass::text END,
                c.relkind::text, c.relpersistence::text, c.relreplident::text, c.relrowsecurity,

@@ -133,7 +133,8 @@ class Walk:
         """What each version may write: the new shape once it stands, the old one until the change is to contract."""
         self._shared.permitted = dict.fromkeys(VERSIONS, ("new",) if state in _CONTRACTED else ("old",))
         if state in RESTS and not self._one_way:
-            self._shared.permitted = {"old": ("old",), "new": ("new",), "dual": ("old", "new")}
+            dual: tuple[Side, ...] = ("new",) if self._scene.example.views else ("old", "new")
+            self._shared.permitted = {"old": ("old",), "new": ("new",), "dual": dual}
         if state is State.CONTRACTED and self._one_way:
             self._shared.permitted = dict.fromkeys(VERSIONS, ())
         self._shared.synced, self._shared.lossy = state in RESTS, state is State.SWITCHED

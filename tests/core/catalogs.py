@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.core.catalog import Catalog, Column, Constraint, ExpressionFacts, Index, Question, Table, TableName
+from orchestrator.core.asked import ExpressionFacts, Question
+from orchestrator.core.catalog import Catalog, Column, Constraint, Index, Table, TableName
 from orchestrator.core.plan import Plan, Settings, compose
 from orchestrator.plugins import discover
 

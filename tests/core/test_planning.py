@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core import step as steps
-from orchestrator.core.catalog import Column, Constraint, Dependent, ExpressionFacts, Index, TableName, Trigger
+from orchestrator.core.asked import ExpressionFacts
+from orchestrator.core.catalog import Column, Constraint, Dependent, Index, TableName, Trigger
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.gate import GatePolicy
 from orchestrator.core.plan import PHASES, Plan, PlannedStep, Query, parse_plan, plan_json

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.core.catalog import TypeName
+from orchestrator.core.enumstep import AddEnumValue
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import AddEnumValue
 from tests.steps.scene import Case, Scene, expect
 
 MOOD = TypeName("public", 'Mood "x"')

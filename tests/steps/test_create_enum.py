@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.core.catalog import TypeName
+from orchestrator.core.enumstep import CreateEnum
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import CreateEnum
 from tests.steps.scene import Case, Scene, expect
 
 STEP = CreateEnum(TypeName("public", 'Mood "x"'), ("it's", "b\\", "%s {}"))

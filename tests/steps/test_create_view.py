@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.core.catalog import Access, TableName
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import CreateView
+from orchestrator.core.viewstep import CreateView
 from tests.steps.scene import ORDERS, Case, Scene, expect
 
 NAMES = ("id", "email", "amount", "note", 'Odd "name')
@@ -38,3 +40,39 @@ def test_there_and_back(scene: Scene) -> None:
     assert scene.sees(VIEW).seen is Seen.DONE
     scene.send(VIEW, undo=True)
     assert scene.sees(VIEW).seen is Seen.ABSENT
+
+
+SHOWN = replace(VIEW, shown=("id", "address", "amount", "remark", 'Odd "name'))
+AS = ALL.replace("email,", "email AS address,").replace("note,", "note AS remark,")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (HEAD + INVOKER + AS, Seen.DONE, ""),
+        (HEAD + INVOKER + AS + ";\nALTER TABLE orders RENAME email TO address", Seen.DONE, ""),
+        (HEAD + INVOKER + ALL, Seen.FOREIGN, "is another relation"),
+        (
+            HEAD + INVOKER + AS.replace("email AS address", "email || '' AS address"),
+            Seen.FOREIGN,
+            "is another relation",
+        ),
+        (
+            HEAD + INVOKER + AS.replace("email AS", "note AS").replace("note AS r", "email AS r"),
+            Seen.FOREIGN,
+            "another",
+        ),
+    ],
+)
+def test_a_column_is_shown_under_another_name(scene: Scene, case: Case) -> None:
+    expect(scene, SHOWN, case)
+
+
+def test_without_an_owner_it_stays_the_logins(scene: Scene) -> None:
+    """Who needs it is given it, by the names that it shows."""
+    scene.run("GRANT SELECT (email) ON orders TO pg_monitor")
+    grants = (("email", (("SELECT", "pg_monitor", False),)),)
+    scene.send(replace(SHOWN, access=Access("", (("INSERT", "pg_monitor", True),)), column_grants=grants))
+    assert scene.sees(SHOWN).seen is Seen.DONE
+    may = "SELECT has_column_privilege('pg_monitor', c.oid, 'address', 'SELECT') FROM pg_class c WHERE relname = 'Second \"x\"'"
+    assert scene.link.execute(may.encode()).fetchone() == (True,)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.core.catalog import TypeName
+from orchestrator.core.enumstep import PurgeEnum
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import PurgeEnum
 from tests.steps.scene import Case, Scene, expect
 
 STEP = PurgeEnum(TypeName("public", 'Mood "x"'), ("it's", "b"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import RenameTable
+from orchestrator.core.viewstep import RenameTable
 from tests.steps.scene import Case, Scene, expect
 from tests.steps.test_create_view import ALL, HEAD, INVOKER, VIEW
 

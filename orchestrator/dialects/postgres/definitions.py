@@ -7,6 +7,7 @@ only the server knows (see ``steps/_same.py``).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,8 +55,20 @@ def constraint(definition: str) -> Definition:
     command = tree.stmts[0].stmt.alter_table_stmt.cmds[0].alter_table_cmd
     found = getattr(command, "def").constraint
     found.skip_validation, found.initially_valid = False, True
-    taken = (_taken(found, "raw_expr"),) if found.HasField("raw_expr") else ()
-    return Definition(_text(tree), taken)
+    taken = [*_elements(found), *([_taken(found, "raw_expr")] if found.HasField("raw_expr") else ())]
+    if found.HasField("where_clause"):
+        taken.append(_taken(found, "where_clause"))
+    return Definition(_text(tree), tuple(taken))
+
+
+def _elements(exclusion: Any) -> Iterator[str]:
+    """The expressions of an exclusion constraint; of its operators the name counts, which their rows' types choose."""
+    for each in exclusion.exclusions:
+        element, operator = each.list.items[0].index_elem, each.list.items[1].list
+        if element.HasField("expr"):
+            yield _taken(element, "expr")
+        _plain(element)
+        del operator.items[:-1]
 
 
 def trigger(statement: str) -> Definition:

@@ -11,7 +11,8 @@ from dataclasses import replace
 import psycopg
 from psycopg import sql
 
-from orchestrator.core.catalog import ExpressionFacts, Question, Table
+from orchestrator.core.asked import ExpressionFacts, Question
+from orchestrator.core.catalog import Table
 from orchestrator.dialects.postgres import parser
 from orchestrator.dialects.postgres.text import (
     Composable,

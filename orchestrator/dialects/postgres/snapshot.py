@@ -11,28 +11,26 @@ from typing import Any
 
 import psycopg
 
+from orchestrator.core.asked import Asked, ExpressionFacts, Question
 from orchestrator.core.catalog import (
     Access,
-    Asked,
     Catalog,
     Column,
     Constraint,
     Dependent,
-    ExpressionFacts,
     Index,
     IndexExtras,
-    Question,
-    Sequence,
     Table,
     TableName,
     Trigger,
 )
-from orchestrator.dialects.postgres import parser, statements
+from orchestrator.dialects.postgres import bytext, parser, statements
 from orchestrator.dialects.postgres.enums import enums
 from orchestrator.dialects.postgres.facts import facts, text_of, type_name, volatility
 from orchestrator.dialects.postgres.nulls import demands, domains
 from orchestrator.dialects.postgres.partitions import partitioning
-from orchestrator.dialects.postgres.text import fill, literal
+from orchestrator.dialects.postgres.text import MADE_BY, fill, literal
+from orchestrator.dialects.postgres.tried import refusals
 
 _TABLE = """
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, greatest(c.reltuples, 0)::bigint,
@@ -47,7 +45,16 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, greatest(c.reltuples, 0)::b
        (c.relreplident = 'n' OR c.relreplident = 'd' AND NOT EXISTS (
             SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid))
        AND EXISTS (SELECT FROM pg_catalog.pg_publication_tables u JOIN pg_catalog.pg_publication p ON p.pubname = u.pubname
-                    WHERE u.schemaname = n.nspname AND u.tablename = c.relname AND p.pubupdate)
+                    WHERE u.schemaname = n.nspname AND u.tablename = c.relname AND p.pubupdate),
+       ARRAY(SELECT DISTINCT CASE g.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(g.grantee)::text END
+               FROM pg_catalog.aclexplode(coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) g
+              WHERE g.privilege_type = 'USAGE' ORDER BY 1),
+       EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = c.oid), c.reloftype <> 0,
+       ARRAY(SELECT DISTINCT v.oid::regclass::text
+               FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+               JOIN pg_catalog.pg_class v ON v.oid = w.ev_class
+              WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+                AND pg_catalog.starts_with(pg_catalog.obj_description(v.relnamespace, 'pg_namespace'), %s) ORDER BY 1)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.oid = %s
 """
@@ -66,22 +73,10 @@ SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
            AND o.refobjsubid = a.attnum AND o.deptype = 'a' AND s.relkind = 'S' LIMIT 1),
        ARRAY(SELECT ARRAY[g.privilege_type, CASE g.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
                           g.is_grantable::text]
-               FROM pg_catalog.aclexplode(a.attacl) g), a.attidentity = 'a'
+               FROM pg_catalog.aclexplode(a.attacl) g)
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
  WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
-"""
-_SEQUENCES = """
-SELECT a.attname, n.nspname, c.relname, pg_catalog.format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement, s.seqmin,
-       s.seqmax, s.seqcache, s.seqcycle, pg_catalog.obj_description(c.oid, 'pg_class'),
-       ARRAY(SELECT ARRAY[g.privilege_type, CASE g.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
-                          g.is_grantable::text]
-               FROM pg_catalog.aclexplode(c.relacl) g WHERE g.grantee <> c.relowner)
-  FROM pg_catalog.pg_depend o JOIN pg_catalog.pg_sequence s ON s.seqrelid = o.objid
-  JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = o.refobjid AND a.attnum = o.refobjsubid
- WHERE o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass AND o.refobjid = %s
-   AND o.deptype IN ('a', 'i') ORDER BY c.relname DESC
 """
 _INDEXES = """
 SELECT c.relname, pg_catalog.pg_get_indexdef(i.indexrelid),
@@ -117,11 +112,7 @@ SELECT k.conname, k.contype::text,
        pg_catalog.obj_description(k.oid, 'pg_constraint'),
        ARRAY(SELECT DISTINCT w.ev_class::regclass::text FROM pg_catalog.pg_depend d
                JOIN pg_catalog.pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
-              WHERE d.refclassid = 'pg_constraint'::regclass AND d.refobjid = k.oid ORDER BY 1),
-       (SELECT ARRAY[n.nspname::text, r.relname::text] FROM pg_catalog.pg_class r
-          JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace WHERE r.oid = k.conrelid),
-       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS u(attnum, place)
-               JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum ORDER BY u.place)
+              WHERE d.refclassid = 'pg_constraint'::regclass AND d.refobjid = k.oid ORDER BY 1)
   FROM pg_catalog.pg_constraint k
  WHERE (k.conrelid = %(oid)s OR k.contype = 'f' AND k.confrelid = %(oid)s) AND k.contype IN ('c', 'f', 'p', 'u', 'x')
    AND k.conparentid = 0 ORDER BY k.conname
@@ -166,8 +157,7 @@ SELECT CASE d.classid WHEN 'pg_rewrite'::regclass THEN 'view' WHEN 'pg_policy'::
                 ON g.attrelid = f.adrelid AND g.attnum = f.adnum
              WHERE f.oid = d.objid AND g.attgenerated <> '' AND g.attnum <> d.refobjsubid))
 UNION
-SELECT CASE d.classid WHEN 'pg_attrdef'::regclass THEN 'default' ELSE 'dependent' END,
-       pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), '*'
+SELECT 'dependent', pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), '*'
   FROM pg_catalog.pg_depend d
  WHERE d.deptype = 'n'
    AND (d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s
@@ -220,6 +210,12 @@ def snapshot(connection: psycopg.Connection, asked: Asked) -> Catalog:
         spelled: oid for spelled in dict.fromkeys(asked.tables) if (oid := resolve(connection, spelled)) is not None
     }
     known = {spelled: _table(connection, oid) for spelled, oid in found.items()}
+    traced = False
+    if asked.views is not None:
+        seen, traced = bytext.statements(connection)
+        known = {
+            spelled: bytext.with_texts(connection, found[spelled], table, seen) for spelled, table in known.items()
+        }
     absent = tuple(_absent(connection, [spelled for spelled in asked.tables if spelled not in known]))
     named = tuple((spelled, type_name(connection, spelled)) for spelled in dict.fromkeys(asked.types))
     full = [full for _, full in named if full is not None]
@@ -235,7 +231,16 @@ def snapshot(connection: psycopg.Connection, asked: Asked) -> Catalog:
         enums=enums(connection, [*_types(known.values()), *full]),
         statements=tuple((text, statements.read(connection, text)) for text in dict.fromkeys(asked.statements)),
         queries=frozenset(filter(statements.is_query, asked.queries)),
+        taken=asked.views is not None and _there(connection, asked.views),
+        traced=traced,
+        definitions=tuple(
+            refusals(connection, [(pair, known[pair[0]].name) for pair in asked.definitions if pair[0] in known])
+        ),
     )
+
+
+def _there(connection: psycopg.Connection, schema: str) -> bool:
+    return connection.execute("SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s", (schema,)).rowcount > 0
 
 
 def _facts(
@@ -283,9 +288,8 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
     def rows(query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode(), {"oid": oid} if "%(oid)s" in query else (oid,)).fetchall()
 
-    head = rows(_TABLE)[0]
-    sequences = {row[0]: _sequence(*row[1:]) for row in rows(_SEQUENCES)}
-    columns = tuple(_column(connection, row, sequences.get(row[0])) for row in rows(_COLUMNS))
+    head = connection.execute(_TABLE.encode(), (MADE_BY, oid)).fetchall()[0]
+    columns = tuple(_column(connection, row) for row in rows(_COLUMNS))
     return Table(
         name=TableName(head[1], head[2]),
         kind=head[3],
@@ -297,6 +301,10 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
         access=Access(head[9], tuple(_grants(head[10]))),
         comment=head[11],
         unidentified=head[12],
+        usage=tuple(head[13]),
+        subscribed=head[14],
+        typed=head[15],
+        versions=tuple(head[16]),
         columns=columns,
         indexes=tuple(_index(*row) for row in rows(_INDEXES)),
         constraints=tuple(_constraint(connection, row, columns) for row in rows(_CONSTRAINTS)),
@@ -312,7 +320,7 @@ def _constraint(connection: psycopg.Connection, row: tuple[Any, ...], columns: t
     types = {column.name: column.type for column in columns if column.name in over}
     refused = () if inbound else demands(connection, kind, types, definition, condition)
     where = TableName(*references) if references else None
-    index, deferrable, comment, views, source, source_columns = others
+    index, deferrable, comment, views = others
     return Constraint(
         name=name,
         kind=kind,
@@ -328,8 +336,6 @@ def _constraint(connection: psycopg.Connection, row: tuple[Any, ...], columns: t
         deferrable=deferrable,
         comment=comment,
         views=tuple(views),
-        source=TableName(*source) if inbound else None,
-        source_columns=tuple(source_columns) if inbound else (),
     )
 
 
@@ -346,13 +352,7 @@ def _trigger(*row: Any) -> Trigger:
     return Trigger(name, before, each_row, insert, update, tuple(columns), function, ours)
 
 
-def _sequence(schema: str, name: str, *facts: Any) -> Sequence:
-    *numbers, comment, grants = facts
-    all_facts = (*numbers, comment, tuple(_grants(grants)))
-    return Sequence(TableName(schema, name), *all_facts)
-
-
-def _column(connection: psycopg.Connection, row: tuple[Any, ...], numbers: Sequence | None) -> Column:
+def _column(connection: psycopg.Connection, row: tuple[Any, ...]) -> Column:
     default, generated = row[3], row[5]
     return Column(
         name=row[0],
@@ -367,8 +367,6 @@ def _column(connection: psycopg.Connection, row: tuple[Any, ...], numbers: Seque
         statistics=row[8],
         sequence=row[9],
         grants=tuple(_grants(row[10])),
-        always=row[11],
-        numbers=numbers,
     )
 
 

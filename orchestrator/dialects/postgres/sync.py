@@ -18,12 +18,15 @@ from dataclasses import dataclass
 from psycopg.sql import Composable, Composed
 
 from orchestrator.core.sync import Argument, Conversion, Fill, Mirror, Sync
-from orchestrator.dialects.postgres import claims
-from orchestrator.dialects.postgres.assigning import assigned, converted, function, held_to, key_of_row, rejection
 from orchestrator.dialects.postgres.text import fill, joined, literal, name, pinned, raw, table, text
 
 OWN = "pg_catalog.current_setting('orch.own', true) IS DISTINCT FROM 'on'"
 """Keeps our own sessions out of the triggers (F1)."""
+
+
+def function(label: str) -> Composable:
+    """A function of ours."""
+    return raw("orch_target.") + name(label)
 
 
 def call(conversion: Conversion, prefix: str = "", row: str = "") -> Composed:
@@ -180,7 +183,7 @@ def body(sync: Sync, parked: str | None = None) -> Composed:
     """The source of the trigger function."""
     if isinstance(sync, Fill):
         return _fill_body(sync, parked or sync.column)
-    return _mirror_body(sync if parked is None else sync.when_parked(), parked or sync.old)
+    return _mirror_body(sync, parked or sync.old)
 
 
 def trigger_statement(sync: Sync, event: str) -> Composed:
@@ -203,6 +206,25 @@ def trigger_statement(sync: Sync, event: str) -> Composed:
     )
 
 
+def _key(sync: Sync) -> Composable:
+    if not sync.key:
+        return raw("NULL::pg_catalog.jsonb")
+    pairs = joined(", ", [fill("{k}, NEW.{c}", k=literal(a.name), c=name(a.name)) for a in sync.key])
+    return fill("pg_catalog.jsonb_build_object({pairs})", pairs=pairs)
+
+
+def _reject(sync: Sync, direction: str, state: str, message: str) -> Composed:
+    return fill(
+        "PERFORM orch_target.reject({change}, {sync}, {direction}, {key}, {state}, {message});",
+        change=literal(sync.change_id),
+        sync=literal(sync.id),
+        direction=literal(direction),
+        key=_key(sync),
+        state=raw(state),
+        message=raw(message),
+    )
+
+
 def _fill_body(sync: Fill, column: str) -> Composed:
     return fill(
         """
@@ -216,20 +238,19 @@ BEGIN
 END """,
         c=name(column),
         value=call(sync.value, row="NEW."),
-        reject=rejection(sync, "up", "SQLSTATE", "SQLERRM"),
+        reject=_reject(sync, "up", "SQLSTATE", "SQLERRM"),
     )
 
 
 def _mirror_body(sync: Mirror, old: str) -> Composed:
-    parts = {"o": name(old), "n": name(sync.new), "key": key_of_row(sync), "sync": literal(sync.id)}
-    up = assigned(sync, "up", source=old, into=sync.new)
-    strict, claiming = (old == sync.old and wanted for wanted in (sync.strict, bool(sync.claims)))
-    down = held_to(sync) if strict and sync.down else assigned(sync, "down", source=sync.new, into=old)
+    parts = {"o": name(old), "n": name(sync.new), "key": _key(sync), "sync": literal(sync.id)}
+    up = _assign(sync, "up", source=old, into=sync.new)
+    down = _assign(sync, "down", source=sync.new, into=old)
     return fill(
         """
 DECLARE
     failed boolean := false;
-    unset boolean := {always};{declared}
+    unset boolean := {always};
 BEGIN
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         IF NEW.{n} IS NULL THEN
@@ -247,19 +268,51 @@ BEGIN
         IF NEW.{n} IS NULL OR pg_catalog.record_image_ne(ROW(NEW.{n}), ROW({expected})) THEN
             {down}
         END IF;
-    END IF;{accepted}{required}{claimed}
+    END IF;{accepted}{required}
     RETURN NEW;
 END """,
-        claimed=claims.claimed(sync) if claiming else fill(""),
-        declared=raw(claims.DECLARED if claiming else ""),
         up=up,
         down=down,
         always=raw("true" if sync.old_default_volatile else "false"),
         unset=_unset(sync, old),
-        expected=converted(sync.up, old, "try_"),
+        expected=_converted(sync.up, old, "try_"),
         accepted=_accepted(sync, parts),
         required=_required(sync, parts),
         **parts,
+    )
+
+
+def _converted(conversion: Conversion | None, source: str, prefix: str = "") -> Composed:
+    """The other side's value: a plain copy, or a call on the source column (under its present name)."""
+    if conversion is None:
+        return fill("NEW.{c}", c=name(source))
+    return fill("{f}(NEW.{c})", f=function(prefix + conversion.name), c=name(source))
+
+
+def _assign(sync: Mirror, direction: str, *, source: str, into: str) -> Composed:
+    conversion = sync.up if direction == "up" else sync.down
+    if direction == "down" and not sync.reversible:
+        return fill("NEW.{into} := NULL; failed := true;", into=name(into))
+    if conversion is None:
+        return fill("NEW.{into} := {value};", into=name(into), value=_converted(None, source))
+    return fill(
+        """BEGIN
+                NEW.{into} := {value};
+                IF {required} AND NEW.{into} IS NULL AND NEW.{source} IS NOT NULL THEN
+                    failed := true;
+                    {null}
+                END IF;
+            EXCEPTION WHEN OTHERS THEN
+                NEW.{into} := NULL;
+                failed := true;
+                {reject}
+            END;""",
+        into=name(into),
+        source=name(source),
+        value=_converted(conversion, source),
+        required=raw("true" if sync.required else "false"),
+        null=_reject(sync, direction, "'22004'", "'the conversion yields NULL'"),
+        reject=_reject(sync, direction, "SQLSTATE", "SQLERRM"),
     )
 
 

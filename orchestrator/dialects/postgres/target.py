@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 from psycopg.sql import Composed
 
-from orchestrator.core.catalog import Asked, Catalog, Dependent, TableName
+from orchestrator.core.asked import Asked
+from orchestrator.core.catalog import Catalog, Dependent, TableName
 from orchestrator.core.errors import Indeterminate, Invalid
 from orchestrator.core.ports import (
     Cursor,

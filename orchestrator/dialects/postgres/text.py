@@ -13,6 +13,9 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from orchestrator.core.catalog import TableName
 
+MADE_BY = "orch: views of change "
+"""How the comment of a schema begins that holds the views of a version."""
+
 
 def table(name: TableName) -> Identifier:
     """A schema-qualified table."""
@@ -76,6 +79,7 @@ def pinned_settings(schema: str) -> frozenset[str]:
 
 
 __all__ = [
+    "MADE_BY",
     "Composable",
     "Composed",
     "fill",

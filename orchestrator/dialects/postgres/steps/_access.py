@@ -15,8 +15,9 @@ Grant = tuple[str, str, bool]
 def given(
     where: TableName, access: Access, columns: tuple[tuple[str, tuple[Grant, ...]], ...] = ()
 ) -> Iterator[Composed]:
-    """ALTER … OWNER (which does for views, too) and the grants, those of single columns last."""
-    yield fill("ALTER TABLE {t} OWNER TO {o}", t=table(where), o=name(access.owner))
+    """ALTER … OWNER (which does for views, too), where one is said, and the grants, those of single columns last."""
+    if access.owner:
+        yield fill("ALTER TABLE {t} OWNER TO {o}", t=table(where), o=name(access.owner))
     for grant in access.grants:
         yield _grant(where, grant)
     for column, grants in columns:

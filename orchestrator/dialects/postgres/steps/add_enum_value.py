@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrator.core.enumstep import AddEnumValue
 from orchestrator.core.ports import Observation
-from orchestrator.core.step import AddEnumValue
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._enum import named, values
 from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, foreign, gone

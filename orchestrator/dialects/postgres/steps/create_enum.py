@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrator.core.enumstep import CreateEnum
 from orchestrator.core.ports import Observation
-from orchestrator.core.step import CreateEnum
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._enum import named, other_values, values
 from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.core.ports import Observation
-from orchestrator.core.step import CreateView
+from orchestrator.core.viewstep import CreateView
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._seen import columns, missing
 from orchestrator.dialects.postgres.steps._view import created, view_state

@@ -5,8 +5,8 @@ Whoever began to use it while the column was parked keeps it: a purge that faile
 
 from __future__ import annotations
 
+from orchestrator.core.enumstep import PurgeEnum
 from orchestrator.core.ports import Observation
-from orchestrator.core.step import PurgeEnum
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._enum import named, other_values, values
 from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE

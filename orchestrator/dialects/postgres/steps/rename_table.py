@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.core.ports import Observation, Seen
-from orchestrator.core.step import RenameTable
+from orchestrator.core.viewstep import RenameTable
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import alter
 from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, foreign, gone, partial, relation
