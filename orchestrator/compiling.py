@@ -13,7 +13,6 @@ from orchestrator.core.asked import Asked
 from orchestrator.core.catalog import TableName
 from orchestrator.core.errors import Blocked, PlanRefused, Stale
 from orchestrator.core.footprint import clash
-from orchestrator.core.partitioned import CreatePartitionedIndex
 from orchestrator.core.plan import Plan, compose, parse_plan, plan_json
 from orchestrator.core.step import AddExclusion, CreateIndex
 from orchestrator.core.view import PlanView, StepView
@@ -99,7 +98,7 @@ def _compile(file: ChangeFile, name: str, target: Target) -> Compiled:
             statements=tuple(text for operation in operations for text in operation.statements()),
             queries=tuple(text for operation in operations for text in operation.queries()),
             views=settings.views,
-            definitions=tuple(pair for operation in operations for pair in operation.definitions()),
+            actions=tuple(pair for operation in operations for pair in operation.actions()),
         )
     )
     plan = compose(operations, catalog, settings, target=name, verify=file.queries(), gates=file.policies())

@@ -43,8 +43,8 @@ class Question:
 class Asked:
     """What a change asks of the server before it is planned, as spelled in the change file.
 
-    ``views`` is the schema for a version's views, where reads are switched by views; ``definitions`` are (table, definition)
-    of constraints.
+    ``views`` is the schema for a version's views, where reads are switched by views; ``actions`` are (table, form of
+    ALTER TABLE) to be tried.
     """
 
     tables: tuple[str, ...] = ()
@@ -53,4 +53,4 @@ class Asked:
     statements: tuple[str, ...] = ()
     queries: tuple[str, ...] = ()
     views: str | None = None
-    definitions: tuple[tuple[str, str], ...] = ()
+    actions: tuple[tuple[str, str], ...] = ()

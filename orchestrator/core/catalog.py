@@ -312,7 +312,7 @@ class Catalog:
 
     ``absent`` says of tables that do not exist where they would be; ``queries`` are the texts asked about that only read.
     ``taken`` says that the schema asked for views exists; ``traced`` that the server tells which statements it was sent.
-    ``definitions`` are those asked about that the server refuses, with its reason.
+    ``actions`` are those asked about that the server refuses, with its reason.
     """
 
     server_version: int
@@ -327,7 +327,7 @@ class Catalog:
     queries: frozenset[str] = frozenset()
     taken: bool = False
     traced: bool = False
-    definitions: tuple[tuple[tuple[str, str], str], ...] = ()
+    actions: tuple[tuple[tuple[str, str], str], ...] = ()
 
     def table(self, spelled: str) -> Table:
         """The table a change file means. Raises PlanRefused when it is missing."""
@@ -356,9 +356,9 @@ class Catalog:
         """What is known of a statement of the change file."""
         return dict(self.statements)[text]
 
-    def definition_error(self, table: str, definition: str) -> str | None:
-        """Why the server would not have a constraint on an empty twin of the table; None where it would."""
-        return dict(self.definitions).get((table, definition))
+    def action_error(self, table: str, action: str) -> str | None:
+        """Why the server would refuse a form of ALTER TABLE on an empty twin of the table; None where it would not."""
+        return dict(self.actions).get((table, action))
 
     def is_query(self, text: str) -> bool:
         """Whether a text of the change file is one SELECT without side effects."""

@@ -1,4 +1,4 @@
-"""The parts of a table that a Step makes: columns, keys, checks, references.
+"""The parts of a table that a Step makes: columns, keys, checks, references, and how long making one may block.
 
 Why it exists: a table is described as data, so that every dialect can spell it and find it again in its own catalog.
 """
@@ -54,3 +54,19 @@ class NewReference:
     on_delete: str = "no action"
     on_update: str = "no action"
     kind: Literal["reference"] = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How long everybody may be blocked, where nothing else leads there: over so many rows, for so many milliseconds."""
+
+    rows: int
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What computes a new column: kept in the row (``stored`` within its bound), or computed when read (None)."""
+
+    expression: str
+    stored: Bound | None = None

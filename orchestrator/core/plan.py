@@ -136,8 +136,8 @@ class Operation(Protocol):
     def queries(self) -> tuple[str, ...]:
         """Texts of the change file that must be one SELECT each."""
 
-    def definitions(self) -> tuple[tuple[str, str], ...]:
-        """(table, definition) of constraints that are tried on an empty twin of the table before planning."""
+    def actions(self) -> tuple[tuple[str, str], ...]:
+        """(table, action) of forms of ALTER TABLE that are tried on an empty twin of the table before planning."""
 
     def touches(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
         """(table, column) pairs this operation changes; two operations of one change may not share one.

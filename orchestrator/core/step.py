@@ -12,7 +12,8 @@ from typing import Literal
 
 from orchestrator.core.catalog import NO_EXTRAS, Access, IndexExtras, TableName
 from orchestrator.core.enumstep import AddEnumValue, CreateEnum, PurgeEnum
-from orchestrator.core.newtable import NewCheck, NewColumn, NewKey, NewReference
+from orchestrator.core.identitystep import MakeIdentity, NumberColumn
+from orchestrator.core.newtable import Bound, Computed, NewCheck, NewColumn, NewKey, NewReference
 from orchestrator.core.partitioned import CreatePartitionedIndex, DropPartitionedIndex
 from orchestrator.core.sync import Argument, Conversion, Rule, Sync
 from orchestrator.core.viewstep import CreateSchema, CreateView, DropSchema, DropView, RenameColumn, RenameTable
@@ -20,7 +21,10 @@ from orchestrator.core.viewstep import CreateSchema, CreateView, DropSchema, Dro
 
 @dataclass(frozen=True, slots=True)
 class AddColumn:
-    """ADD COLUMN without a rewrite, with comment, statistics target and column grants in the same transaction."""
+    """ADD COLUMN without a rewrite, with comment, statistics target and column grants in the same transaction.
+
+    ``computed``: it is a generated column. ``numbered``: a later Step makes an identity column of it.
+    """
 
     table: TableName
     column: str
@@ -31,6 +35,8 @@ class AddColumn:
     comment: str | None = None
     statistics: int | None = None
     grants: tuple[tuple[str, str, bool], ...] = ()
+    computed: Computed | None = None
+    numbered: bool = False
     kind: Literal["add_column"] = "add_column"
 
 
@@ -178,13 +184,12 @@ class AddConstraint:
 
 @dataclass(frozen=True, slots=True)
 class AddExclusion:
-    """ADD CONSTRAINT … EXCLUDE, which blocks everybody while it builds: refused over ``rows`` rows or ``milliseconds``."""
+    """ADD CONSTRAINT … EXCLUDE, which blocks everybody while it builds: within ``bound``, or not at all."""
 
     table: TableName
     name: str
     definition: str
-    rows: int
-    milliseconds: int
+    bound: Bound
     rule: Rule
     kind: Literal["add_exclusion"] = "add_exclusion"
 
@@ -383,6 +388,8 @@ Step = (
     | RenameColumn
     | DropView
     | DropSchema
+    | NumberColumn
+    | MakeIdentity
 )
 """Every primitive effect. A dialect that renders and observes these can run every Operation."""
 

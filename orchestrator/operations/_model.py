@@ -58,8 +58,8 @@ class AnyOperation(BaseModel):
         """Texts that must be one SELECT each."""
         return ()
 
-    def definitions(self) -> tuple[tuple[str, str], ...]:
-        """Constraints to try on an empty twin of their table."""
+    def actions(self) -> tuple[tuple[str, str], ...]:
+        """Forms of ALTER TABLE to try on an empty twin of the table."""
         return ()
 
     def reads(self, catalog: Catalog) -> frozenset[tuple[str, str]]:

@@ -8,8 +8,9 @@ old version's write might break it, so it comes in contract, whose gate names ro
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from orchestrator.core.asked import Question
 from orchestrator.core.catalog import Catalog, Table
@@ -17,24 +18,22 @@ from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Draft, PlannedStep, Settings
 from orchestrator.core.step import AddExclusion as AddExclusionStep
 from orchestrator.core.sync import Rule
-from orchestrator.operations import _constraint, _table
+from orchestrator.operations import _constraint, _small, _table
 from orchestrator.operations._constraint import quoted
 from orchestrator.operations._index import Asked, Key
 from orchestrator.operations._model import Name, OperationModel, at, key_of, shortened
 
-ROWS = 1000
-"""Rows over which the build is not tried: 1,000 took 0.09 s and 10,000 took 1.9 s (GiST over two ranges, PostgreSQL 18, a
-machine at twice its load (m))."""
-BYTES = 1_000_000
-"""Bytes of table and indexes over which it is not planned: estimates of rows may be stale."""
-MILLISECONDS = 500
-"""Milliseconds after which the build is taken back."""
+
+def _operator(text: str) -> str:
+    if "--" in text or "/*" in text:
+        raise ValueError("an operator begins no comment")
+    return text
 
 
 class Element(Key):
     """One key, and the operator that must not be true of any two rows (of all the elements together)."""
 
-    operator: str = Field(pattern=r"^[-+*/<>=~!@#%^&|`?]{1,63}$")
+    operator: Annotated[str, Field(pattern=r"^[-+*/<>=~!@#%^&|`?]{1,63}$"), AfterValidator(_operator)]
 
 
 class AddExclusion(OperationModel):
@@ -56,9 +55,9 @@ class AddExclusion(OperationModel):
         """Its expressions, and its condition."""
         return tuple(self._asked().questions())
 
-    def definitions(self) -> tuple[tuple[str, str], ...]:
+    def actions(self) -> tuple[tuple[str, str], ...]:
         """The constraint itself: only the server knows which operators can exclude."""
-        return ((self.table, self._definition()),)
+        return ((self.table, f"ADD CONSTRAINT k {self._definition()}"),)
 
     def _definition(self) -> str:
         keys = ", ".join(f"{element.spelled()} WITH {element.operator}" for element in self.elements)
@@ -85,13 +84,18 @@ class AddExclusion(OperationModel):
         name = self._name(catalog)
         _constraint.free_name(table, name)
         self._asked().check(catalog, name)
-        _small(table)
-        error = catalog.definition_error(self.table, self._definition())
+        _small.only(
+            table,
+            "an exclusion constraint is built",
+            "create_table with the constraint under another name and move the rows over; or, where only = is asked of"
+            " columns, add_unique; or add it in a downtime",
+        )
+        error = catalog.action_error(*self.actions()[0])
         if error is not None:
             raise PlanRefused(
                 f"{name}: {error}", "choose the method, operator or operator class (btree_gist has those for =)"
             )
-        step = AddExclusionStep(table.name, name, self._definition(), ROWS, MILLISECONDS, self._rule(table))
+        step = AddExclusionStep(table.name, name, self._definition(), _small.BOUND, self._rule(table))
         planned = PlannedStep("contract", step, f"hold all rows of {table.name} to {name}, if they are few")
         return Draft((planned,), tuple(_notes(table, name)))
 
@@ -100,21 +104,11 @@ class AddExclusion(OperationModel):
         return Rule("exclusion", key_of(table), condition=self.where, elements=tuple(elements))
 
 
-def _small(table: Table) -> None:
-    if table.rows > ROWS or table.bytes > BYTES:
-        raise PlanRefused(
-            f"{table.name} has about {table.rows} rows and {table.bytes} bytes: an exclusion constraint is built under ACCESS"
-            f" EXCLUSIVE only, which is let through up to {ROWS} rows and {BYTES} bytes",
-            "create_table with the constraint under another name and move the rows over; or, where only = is asked of"
-            " columns, add_unique; or add it in a downtime",
-        )
-
-
 def _notes(table: Table, name: str) -> Iterator[str]:
     yield from _constraint.notes(table, name, "23P01")
     yield (
-        f"{name} is built under ACCESS EXCLUSIVE: readers and writers of {table.name} wait for {MILLISECONDS} ms at most, then"
-        " it is taken back"
+        f"{name} is built under ACCESS EXCLUSIVE: readers and writers of {table.name} wait for"
+        f" {_small.BOUND.milliseconds} ms at most, then it is taken back"
     )
 
 

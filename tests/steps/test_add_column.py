@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
+from orchestrator.core.newtable import Bound, Computed
 from orchestrator.core.ports import Seen
 from orchestrator.core.step import AddColumn
 from tests.steps.scene import ORDERS, Case, Scene, expect
@@ -91,3 +93,47 @@ def test_what_orch_sends_is_seen_as_done_and_its_undo_as_absent(scene: Scene, st
     assert scene.sees(step).seen is Seen.DONE
     scene.send(step, undo=True)
     assert scene.sees(step).seen is Seen.ABSENT
+
+
+STORED = AddColumn(ORDERS, "fresh", "text", computed=Computed("note || 'x'", Bound(10, 500)))
+VIRTUAL = AddColumn(ORDERS, "fresh", "text", computed=Computed("note || 'x'"))
+KEPT = "ALTER TABLE orders ADD fresh text GENERATED ALWAYS AS (note || 'x') STORED"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("", Seen.ABSENT, ""),
+        (KEPT, Seen.DONE, ""),
+        (KEPT.replace("'x'", "'y'"), Seen.FOREIGN, "is computed as"),
+        ("ALTER TABLE orders ADD fresh text", Seen.FOREIGN, "is computed otherwise"),
+        ("ALTER TABLE orders ADD fresh text DEFAULT 'x'", Seen.FOREIGN, "is computed otherwise"),
+    ],
+)
+def test_stored(scene: Scene, case: Case) -> None:
+    expect(scene, STORED, case)
+
+
+def test_a_stored_one_is_added_to_few_rows_only(scene: Scene) -> None:
+    scene.send(STORED)
+    assert scene.sees(STORED).seen is Seen.DONE
+    scene.send(STORED, undo=True)
+    assert scene.sees(STORED).seen is Seen.ABSENT
+    scene.run("INSERT INTO orders SELECT i FROM generate_series(3, 11) i")
+    with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="more than 10 rows by now"):
+        scene.send(STORED)
+
+
+def test_a_virtual_one_is_no_stored_one(scene: Scene) -> None:
+    if scene.link.info.server_version < 180000:
+        pytest.skip("no generated column is virtual before PostgreSQL 18")
+    scene.send(VIRTUAL)
+    assert scene.sees(VIRTUAL).seen is Seen.DONE
+    assert scene.sees(STORED).seen is Seen.FOREIGN
+    scene.send(VIRTUAL, undo=True)
+    assert scene.sees(VIRTUAL).seen is Seen.ABSENT
+
+
+def test_an_identity_is_what_a_numbered_column_becomes(scene: Scene) -> None:
+    step = AddColumn(ORDERS, "fresh", "bigint", numbered=True)
+    expect(scene, step, ("ALTER TABLE orders ADD fresh bigint GENERATED ALWAYS AS IDENTITY", Seen.DONE, ""))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from orchestrator.core.newtable import Bound
 from orchestrator.core.ports import Seen
 from orchestrator.core.step import AddExclusion
 from orchestrator.core.sync import Rule
@@ -14,7 +15,7 @@ from tests.steps.scene import ORDERS, Case, Scene, expect
 
 NAME = 'apart "%s"'
 DEFINITION = 'EXCLUDE USING hash ("Odd ""name" WITH =) WHERE (\namount > 0\n)'
-STEP = AddExclusion(ORDERS, NAME, DEFINITION, 10, 500, Rule("exclusion"))
+STEP = AddExclusion(ORDERS, NAME, DEFINITION, Bound(10, 500), Rule("exclusion"))
 ADD = 'ALTER TABLE orders ADD CONSTRAINT "apart ""%s""" '
 
 
@@ -79,6 +80,6 @@ def test_a_build_that_takes_too_long_is_taken_back_and_not_tried_again(scene: Sc
         "CREATE FUNCTION slow(int) RETURNS int4range LANGUAGE plpgsql IMMUTABLE AS"
         " $$ BEGIN PERFORM pg_sleep(5); RETURN int4range($1, $1 + 1); END $$"
     )
-    slow = replace(STEP, definition="EXCLUDE USING gist (public.slow(amount) WITH &&)", milliseconds=100)
+    slow = replace(STEP, definition="EXCLUDE USING gist (public.slow(amount) WITH &&)", bound=Bound(10, 100))
     with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="blocked everybody for 100 ms"):
         scene.send(slow)

@@ -229,3 +229,15 @@ def view_columns(definition: str) -> tuple[str, ...]:
     if not all(target.HasField("column_ref") for target in targets):
         return ()
     return tuple(str(target.column_ref.fields[-1].string.sval) for target in targets)
+
+
+def is_one_addition(action: str) -> bool:
+    """Whether the text is one ADD COLUMN or ADD CONSTRAINT of ALTER TABLE, and nothing besides."""
+    try:
+        tree = postgast.parse(f"ALTER TABLE t {action}")
+    except postgast.PgQueryError:
+        return False
+    if len(tree.stmts) != 1 or not tree.stmts[0].stmt.HasField("alter_table_stmt"):
+        return False
+    commands = [each.alter_table_cmd.subtype for each in tree.stmts[0].stmt.alter_table_stmt.cmds]
+    return len(commands) == 1 and commands[0] in (nodes.AT_AddColumn, nodes.AT_AddConstraint)

@@ -233,8 +233,8 @@ def snapshot(connection: psycopg.Connection, asked: Asked) -> Catalog:
         queries=frozenset(filter(statements.is_query, asked.queries)),
         taken=asked.views is not None and _there(connection, asked.views),
         traced=traced,
-        definitions=tuple(
-            refusals(connection, [(pair, known[pair[0]].name) for pair in asked.definitions if pair[0] in known])
+        actions=tuple(
+            refusals(connection, [(pair, known[pair[0]].name) for pair in asked.actions if pair[0] in known])
         ),
     )
 
