@@ -13,6 +13,7 @@ from orchestrator.core.asked import Asked
 from orchestrator.core.catalog import TableName
 from orchestrator.core.errors import Blocked, PlanRefused, Stale
 from orchestrator.core.footprint import clash
+from orchestrator.core.partitioned import CreatePartitionedIndex
 from orchestrator.core.plan import Plan, compose, parse_plan, plan_json
 from orchestrator.core.step import AddExclusion, CreateIndex
 from orchestrator.core.view import PlanView, StepView
@@ -110,8 +111,9 @@ def _compile(file: ChangeFile, name: str, target: Target) -> Compiled:
 
 def _names_are_free(plan: Plan, target: Target) -> None:
     """Indexes share their names with the tables and indexes of the whole schema. Raises PlanRefused."""
+    kinds = (CreateIndex, CreatePartitionedIndex, AddExclusion)
     steps = [planned.step for planned in plan.steps]
-    built = {TableName(step.table.schema, step.name) for step in steps if isinstance(step, CreateIndex | AddExclusion)}
+    built = {TableName(step.table.schema, step.name) for step in steps if isinstance(step, kinds)}
     if taken := target.taken(sorted(built)):
         raise PlanRefused(
             f"there is a relation {taken[0]} already, so no index can bear that name", "choose another name:"
