@@ -311,8 +311,8 @@ class Catalog:
     full name.
 
     ``absent`` says of tables that do not exist where they would be; ``queries`` are the texts asked about that only read.
-    ``taken`` says that the schema asked for views exists; ``traced`` that the server tells which statements it was sent.
-    ``actions`` are those asked about that the server refuses, with its reason.
+    ``views`` is the schema asked for a version's views, ``taken`` says that it exists; ``traced`` that the server tells which
+    statements it was sent. ``actions`` are those asked about that the server refuses, with its reason.
     """
 
     server_version: int
@@ -325,6 +325,7 @@ class Catalog:
     enums: tuple[tuple[str, Enum], ...] = ()
     statements: tuple[tuple[str, StatementFacts], ...] = ()
     queries: frozenset[str] = frozenset()
+    views: str | None = None
     taken: bool = False
     traced: bool = False
     actions: tuple[tuple[tuple[str, str], str], ...] = ()

@@ -15,7 +15,7 @@ from orchestrator.core.catalog import Catalog
 from orchestrator.core.plan import Draft, Settings
 from orchestrator.operations import _view
 from orchestrator.operations._copy import Copy, draft, preconditions
-from orchestrator.operations._model import Name, OperationModel, identity, new_column
+from orchestrator.operations._model import Name, OperationModel, at, identity, new_column
 
 
 class RenameColumn(OperationModel):
@@ -28,6 +28,12 @@ class RenameColumn(OperationModel):
         """Both columns."""
         table = str(catalog.table(self.table).name)
         return frozenset({(table, self.column), (table, self.to)})
+
+    def reads(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
+        """By views, every column: the view shows them all, and another change must not take one from below it."""
+        if catalog.views is None:
+            return frozenset()
+        return at(catalog, self.table, *(column.name for column in catalog.table(self.table).columns))
 
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """Copy, keep in sync, fill, switch, park; or a view, the switch, and the rename below it."""

@@ -302,3 +302,30 @@ def test_a_name_that_the_table_lost_meanwhile_stops_the_purge(world: World) -> N
     world.run("ALTER TABLE orders RENAME remark TO note")
     world.service.verify("change")
     world.to(State.COMPLETED)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ("drop_column: {table: orders, column: note}", "orders.note"),
+        ("change_type: {table: orders, column: quantity, to: amount, type: bigint}", "orders.quantity"),
+    ],
+)
+def test_no_other_change_takes_a_column_from_below_the_view(world: World, other: str, words: str) -> None:
+    """Which of them is submitted first does not matter."""
+    world.submit(RENAME, more=BY_VIEWS)
+    world.to(State.BACKFILLED)
+    with pytest.raises(OrchError, match=words):
+        world.submit(other, change="other")
+    world.abort()
+    world.submit(other, change="other")
+    with pytest.raises(OrchError, match=f"both need public.{words}"):
+        world.submit(RENAME, change="again", more=BY_VIEWS)
+
+
+def test_what_leaves_the_names_alone_may_go_on_beside_it(world: World) -> None:
+    world.submit(RENAME, more=BY_VIEWS)
+    world.to(State.BACKFILLED)
+    world.submit("add_index: {table: orders, columns: [note], name: by_note}", change="other")
+    world.to(State.COMPLETED, "other")
+    world.to(State.COMPLETED)

@@ -231,6 +231,7 @@ def snapshot(connection: psycopg.Connection, asked: Asked) -> Catalog:
         enums=enums(connection, [*_types(known.values()), *full]),
         statements=tuple((text, statements.read(connection, text)) for text in dict.fromkeys(asked.statements)),
         queries=frozenset(filter(statements.is_query, asked.queries)),
+        views=asked.views,
         taken=asked.views is not None and _there(connection, asked.views),
         traced=traced,
         actions=tuple(
