@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 PYTEST_WORKERS ?= 3
 PYTEST_ARGS ?=
 MATRIX := tests/conformance/test_matrix.py
-ATTACKS := tests/conformance/test_locks.py tests/correctness/attacks tests/chaos tests/demo/test_demo.py \
+ATTACKS := $(addprefix tests/conformance/test_,locks.py killed.py) tests/correctness/attacks tests/chaos tests/demo/test_demo.py \
     $(addprefix tests/service/test_,refusals.py lost_commits.py) \
     $(addprefix tests/engine/test_,killed.py lost_commits.py dead_clients.py)
 DEMO_ARGS ?=

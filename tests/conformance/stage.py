@@ -62,6 +62,10 @@ class Stage:
         url = self._prepared(Scene(example, ORDINARY, KEYS[0]), plain=False)
         return World(url, self._stack.enter_context(service_at(url)))
 
+    def plain(self, example: Example) -> str:
+        """The URL of a database in which plain DDL has done what the example is about."""
+        return self._prepared(Scene(example, ORDINARY, KEYS[0]), plain=True)
+
     def _prepared(self, scene: Scene, *, plain: bool) -> str:
         url = self._copies()
         with psycopg.connect(url, autocommit=True) as link:
