@@ -154,14 +154,20 @@ def going_back_loses(row: ChangeRow, target: Target, verb: str) -> None:
     with explained(), target.reader() as reader:
         _would_forbid(row, plan, reader, verb)
         for mirror in plan.mirrors():
-            if mirror.down is None or reader.observe(InstallSync(mirror), "").seen is Seen.ABSENT:
+            if (
+                any(part.value is None for part in mirror.olds)
+                or reader.observe(InstallSync(mirror), "").seen is Seen.ABSENT
+            ):
                 continue
-            parked = [p.parked for p in parks if p.sync == mirror and reader.observe(p, "").seen is Seen.DONE]
-            found = rejected(reader, mirror, mirror.down, source=mirror.new, empty=(*parked, mirror.old)[0])
+            done = [p for p in parks if p.sync == mirror and reader.observe(p, "").seen is Seen.DONE]
+            parked = {each.column: each.parked for p in done for each in p.columns}
+            found = rejected(reader, mirror, "down", parked)
             if found.verdict is not Verdict.PASS:
+                types = ", ".join(part.type for part in mirror.olds)
+                news = ", ".join(mirror.new_columns)
                 raise Blocked(
-                    f"going back with {row.id} would lose values that only {mirror.new} can hold: {found.detail}",
-                    f"bring those rows back into the range of {mirror.old_type}, then orch {verb} {row.id}",
+                    f"going back with {row.id} would lose values that only {news} can hold: {found.detail}",
+                    f"bring those rows back into the range of {types}, then orch {verb} {row.id}",
                 )
 
 

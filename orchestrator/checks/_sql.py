@@ -5,18 +5,21 @@ Why it exists: a Check carries its own SQL and imports no dialect; the few spell
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from psycopg import sql
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from orchestrator.core.catalog import TableName
 from orchestrator.core.ports import Reader
-from orchestrator.core.sync import Argument, Conversion
+from orchestrator.core.sync import Argument, Part
 
 SAMPLES = 5
 """Keys shown of what does not pass."""
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+"""Nothing is parked."""
 
 
 def table(name: TableName) -> Identifier:
@@ -24,23 +27,47 @@ def table(name: TableName) -> Identifier:
     return Identifier(name.schema, name.name)
 
 
-def converted(conversion: Conversion | None, prefix: str, column: str) -> Composed:
-    """The other side's value of a column: a plain copy, or a call of the conversion's function on it."""
-    if conversion is None:
-        return Composed([Identifier(column)])
-    function = Identifier("orch_target", prefix + conversion.name)
-    return SQL("{f}({c})").format(f=function, c=Identifier(column))
+def converted(part: Part, prefix: str, sources: Sequence[str], parked: Mapping[str, str] = _NOTHING) -> Composed:
+    """What the other shape's columns make of a column: a plain copy, or a call of the conversion's function on them."""
+    if part.value is None:
+        return Composed([Identifier(parked.get(sources[0], sources[0]))])
+    arguments = SQL(", ").join(Identifier(parked.get(a.name, a.name)) for a in part.value.arguments)
+    return SQL("{f}({a})").format(f=Identifier("orch_target", prefix + part.value.name), a=arguments)
 
 
-def called(conversion: Conversion, prefix: str) -> Composed:
-    """A call of the conversion's function on its own columns."""
-    arguments = SQL(", ").join(Identifier(argument.name) for argument in conversion.arguments)
-    return SQL("{f}({a})").format(f=Identifier("orch_target", prefix + conversion.name), a=arguments)
+def nulls(columns: Iterable[str]) -> Composed:
+    """Whether none of the columns has a value."""
+    return SQL("({})").format(SQL(" AND ").join(SQL("{} IS NULL").format(Identifier(column)) for column in columns))
 
 
-def differs(left: Composable, right: Composable) -> Composed:
+def either(conditions: Iterable[Composable]) -> Composed:
+    """Whether one of some conditions holds; none of none does."""
+    listed = list(conditions)
+    return SQL("({})").format(SQL(" OR ").join(listed)) if listed else SQL("false").format()
+
+
+def fails(parts: Iterable[Part], parked: Mapping[str, str] = _NOTHING) -> Composed:
+    """Whether a conversion to one of the columns raises."""
+    return either(converted(part, "fails_", (), parked) for part in parts if part.value is not None)
+
+
+def differs(left: Iterable[Composable], right: Iterable[Composable]) -> Composed:
     """NULL-safe comparison by image: sees json, 1.0 against 1.00 and NULL (correctness F8, F10)."""
-    return SQL("pg_catalog.record_image_ne(ROW({a}), ROW({b}))").format(a=left, b=right)
+    rows = [SQL("ROW({})").format(SQL(", ").join(side)) for side in (left, right)]
+    return SQL("pg_catalog.record_image_ne({a}, {b})").format(a=rows[0], b=rows[1])
+
+
+def disagree(parts: tuple[Part, ...], sources: Sequence[str]) -> Composed:
+    """Whether columns are not what the other shape makes of them: as a whole NULL where one of them does not convert."""
+    values = [converted(part, "try_", sources) for part in parts]
+    columns = [part.column for part in parts]
+    found = differs(map(Identifier, columns), values)
+    if len(parts) == 1:
+        return found
+    needed = [SQL("{} IS NULL").format(value) for value, part in zip(values, parts, strict=True) if part.required]
+    return SQL("({differs} AND NOT ({empty} AND {lost}))").format(
+        differs=found, empty=nulls(columns), lost=either([*needed, fails(parts)])
+    )
 
 
 def key(columns: tuple[Argument, ...]) -> Composed:
@@ -75,4 +102,17 @@ def counted(where: Composable, condition: Composable, key_: Composable) -> Compo
     ).format(key=key_, t=where, condition=condition, n=Literal(SAMPLES))
 
 
-__all__ = ["SAMPLES", "at_home", "called", "converted", "counted", "differs", "key", "sql", "table"]
+__all__ = [
+    "SAMPLES",
+    "at_home",
+    "converted",
+    "counted",
+    "differs",
+    "disagree",
+    "either",
+    "fails",
+    "key",
+    "nulls",
+    "sql",
+    "table",
+]

@@ -34,11 +34,20 @@ class BackfillComplete:
 
 
 def _empty(reader: Reader, mirror: Mirror) -> Finding:
-    condition = SQL("{n} IS NULL AND {v} IS NOT NULL").format(
-        n=Identifier(mirror.new), v=_sql.converted(mirror.up, "try_", mirror.old)
+    name = f"backfill_complete:{mirror.table}.{'+'.join(mirror.new_columns)}"
+    return _count(reader, name, mirror.table, _fillable(mirror), mirror.key, "rows are not filled")
+
+
+def _fillable(mirror: Mirror) -> Composed:
+    """Rows without a new value that convert: every required column gets a value, else one of them does."""
+    values = [_sql.converted(part, "try_", mirror.old_columns) for part in mirror.news]
+    needed = [value for value, part in zip(values, mirror.news, strict=True) if part.required]
+    meant = SQL(" AND " if needed else " OR ").join(SQL("{} IS NOT NULL").format(value) for value in needed or values)
+    if len(values) == 1:
+        return SQL("{empty} AND {meant}").format(empty=_sql.nulls(mirror.new_columns), meant=meant)
+    return SQL("{empty} AND ({meant}) AND NOT {fails}").format(
+        empty=_sql.nulls(mirror.new_columns), meant=meant, fails=_sql.fails(mirror.news)
     )
-    name = f"backfill_complete:{mirror.table}.{mirror.new}"
-    return _count(reader, name, mirror.table, condition, mirror.key, "rows are not filled")
 
 
 def _null(reader: Reader, where: TableName, column: str, key: tuple[Argument, ...]) -> Finding:

@@ -23,8 +23,9 @@ class NoDependents:
         """One Finding per column, table, view or schema."""
         for step in (planned.step for planned in plan.of("contract")):
             if isinstance(step, ParkColumn):
-                column = step.parked if gate is GateName.PURGE else step.column
-                yield _judged(reader, f"{step.table}.{step.column}", step.table, column)
+                for each in step.columns:
+                    column = each.parked if gate is GateName.PURGE else each.column
+                    yield _judged(reader, f"{step.table}.{each.column}", step.table, column)
             elif isinstance(step, ParkTable):
                 parked = TableName(step.table.schema, step.parked)
                 yield _judged(reader, str(step.table), parked if gate is GateName.PURGE else step.table, "*")

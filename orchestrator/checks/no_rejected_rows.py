@@ -6,15 +6,16 @@ do not convert back (a value only the new type can hold) are rightful once reads
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Composed, Identifier
 
 from orchestrator.checks import _sql
 from orchestrator.checks._judge import DATA_GATES, judged
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Reader
-from orchestrator.core.sync import Conversion, Mirror
+from orchestrator.core.sync import Mirror, Part
 from state.model import Finding, GateName
 
 
@@ -25,28 +26,43 @@ class NoRejectedRows:
     gates = DATA_GATES
 
     def findings(self, plan: Plan, gate: GateName, reader: Reader) -> Iterator[Finding]:
-        """One Finding per mirrored pair with a conversion."""
+        """One Finding per Mirror with a conversion."""
         for mirror in plan.mirrors():
-            if mirror.up is not None:
-                yield rejected(reader, mirror, mirror.up, source=mirror.old, empty=mirror.new)
+            if any(part.value is not None for part in mirror.news):
+                yield rejected(reader, mirror, "up")
 
 
-def rejected(reader: Reader, mirror: Mirror, conversion: Conversion, *, source: str, empty: str) -> Finding:
-    """Rows that hold ``source`` and no ``empty``, since the conversion raises or, where both are required, yields NULL."""
-    fails = SQL("({fails} OR {required})").format(
-        fails=_sql.converted(conversion, "fails_", source), required=SQL("true" if mirror.required else "false")
-    )
-    condition = SQL("{e} IS NULL AND {s} IS NOT NULL AND {fails}").format(
-        e=Identifier(empty), s=Identifier(source), fails=fails
-    )
+def rejected(
+    reader: Reader, mirror: Mirror, direction: Literal["up", "down"], parked: Mapping[str, str] | None = None
+) -> Finding:
+    """Rows that hold one shape and not the other, since a conversion raises or yields NULL where none may stand.
+
+    ``parked`` are the present names of old columns.
+    """
+    names = parked or {}
+    olds = tuple(names.get(column, column) for column in mirror.old_columns)
+    up = direction == "up"
+    parts = mirror.news if up else mirror.olds
+    into, sources = (mirror.new_columns, olds) if up else (olds, mirror.new_columns)
+    condition = _rejected(parts, into, sources, names)
     query = _sql.counted(_sql.table(mirror.table), condition, _sql.key(mirror.key))
 
     def count() -> tuple[int, tuple[str, ...]]:
         wrong, samples = reader.rows(query)[0]
         return wrong, tuple(samples)
 
-    name = f"no_rejected_rows:{mirror.table}.{source}"
-    return judged(name, query.as_string(None), f"rows do not convert to {empty}", count)
+    name = f"no_rejected_rows:{mirror.table}.{'+'.join(sources)}"
+    return judged(name, query.as_string(None), f"rows do not convert to {', '.join(into)}", count)
+
+
+def _rejected(
+    parts: tuple[Part, ...], into: tuple[str, ...], sources: tuple[str, ...], parked: Mapping[str, str]
+) -> Composed:
+    needed = [SQL("{} IS NULL").format(Identifier(c)) for c, part in zip(into, parts, strict=True) if part.required]
+    raises = SQL("{e} AND NOT {s} AND {fails}").format(
+        e=_sql.nulls(into), s=_sql.nulls(sources), fails=_sql.fails(parts, parked)
+    )
+    return _sql.either([*needed, raises])
 
 
 plugin = NoRejectedRows()

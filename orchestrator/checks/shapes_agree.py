@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from psycopg.sql import SQL, Composed, Identifier, Literal
+from psycopg.sql import SQL, Composed, Literal
 
 from orchestrator.checks import _sql
 from orchestrator.checks._judge import DATA_GATES, judged
@@ -41,7 +41,7 @@ def _compare(reader: Reader, mirror: Mirror, *, strict: bool) -> Finding:
         seen.update(rows=rows, by_down=by_down)
         return wrong, tuple(samples)
 
-    name = f"shapes_agree:{mirror.table}.{mirror.old}={mirror.new}"
+    name = f"shapes_agree:{mirror.table}.{'+'.join(mirror.old_columns)}={'+'.join(mirror.new_columns)}"
     found = judged(name, query.as_string(None), "rows differ", count)
     if not seen:
         return found
@@ -52,7 +52,7 @@ def _compare(reader: Reader, mirror: Mirror, *, strict: bool) -> Finding:
 
 def _query(mirror: Mirror, *, strict: bool) -> Composed:
     """One scan: total, rows that differ, and rows that agree only by down; with the first keys of those that differ."""
-    forward = _sql.differs(Identifier(mirror.new), _sql.converted(mirror.up, "try_", mirror.old))
+    forward = _sql.disagree(mirror.news, mirror.old_columns)
     return SQL(
         "WITH compared AS MATERIALIZED (SELECT {key} AS key, {wrong} AS wrong FROM {t} WHERE {forward})"
         " SELECT (SELECT count(*) FROM compared c WHERE c.wrong),"
@@ -70,10 +70,11 @@ def _query(mirror: Mirror, *, strict: bool) -> Composed:
 def _wrong(mirror: Mirror, *, strict: bool) -> Composed:
     """Whether a row that fails new = up(old) is wrong."""
     if not mirror.reversible:
-        return SQL("NOT ({o} IS NULL AND {n} IS NOT NULL)").format(o=Identifier(mirror.old), n=Identifier(mirror.new))
+        olds, news = _sql.nulls(mirror.old_columns), _sql.nulls(mirror.new_columns)
+        return SQL("NOT ({o} AND NOT {n})").format(o=olds, n=news)
     if strict:
         return SQL("true").format()
-    return _sql.differs(Identifier(mirror.old), _sql.converted(mirror.down, "try_", mirror.new))
+    return _sql.disagree(mirror.olds, mirror.new_columns)
 
 
 plugin = ShapesAgree()

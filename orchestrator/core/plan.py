@@ -295,7 +295,8 @@ def _views(one: Draft, other: Draft) -> bool:
 def _columns_taken(draft: Draft) -> set[tuple[str, str]]:
     """Columns whose name contract takes away."""
     steps = [planned.step for planned in draft.steps]
-    return {(str(step.table), step.column) for step in steps if isinstance(step, ParkColumn | RenameColumn)}
+    parked = {(str(park.table), each.column) for park in steps if isinstance(park, ParkColumn) for each in park.columns}
+    return parked | {(str(step.table), step.column) for step in steps if isinstance(step, RenameColumn)}
 
 
 def _twins(draft: Draft) -> set[tuple[str, str]]:

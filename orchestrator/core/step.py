@@ -121,12 +121,21 @@ class RelaxNotNull:
 
 
 @dataclass(frozen=True, slots=True)
+class Filled:
+    """A further column that a backfill fills."""
+
+    column: str
+    value: Conversion
+
+
+@dataclass(frozen=True, slots=True)
 class Backfill:
     """Fill ``column`` of every row by a direct UPDATE in batches, never overwriting a value.
 
     ``value`` is a Conversion (whose function the sync installed), a column to copy (``source``), or an expression that is
     evaluated as it stands (a volatile default). ``sync_id`` is where rejected rows are recorded. ``statement_time`` is what one
-    batch may take, ``max_replica_lag`` at which lag to wait; both in seconds.
+    batch may take, ``max_replica_lag`` at which lag to wait; both in seconds. ``also`` are further columns of the new shape,
+    filled together with it: a row in which one of them has a value is filled (F3). ``required`` are those that must get one.
     """
 
     table: TableName
@@ -140,6 +149,8 @@ class Backfill:
     statement_time: float = 0.1
     max_replica_lag: float = 5.0
     fire_triggers: bool = True
+    also: tuple[Filled, ...] = ()
+    required: tuple[str, ...] = ()
     kind: Literal["backfill"] = "backfill"
 
 
@@ -305,11 +316,20 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
+class Parked:
+    """A column and the name it bears while it is parked."""
+
+    column: str
+    parked: str
+
+
+@dataclass(frozen=True, slots=True)
 class ParkColumn:
-    """Contract's reversible half: rename the old column away, in one short transaction.
+    """Contract's reversible half: rename the old column (and those ``also`` of its shape) away, in one short transaction.
 
     The sync's functions are rewritten to the parked name; the default and names of indexes and constraints move over.
-    ``default`` is what the new column gets, ``previous`` what undo gives the old one back.
+    ``default`` is what the new column gets, ``previous`` what undo gives the old one back; ``defaults`` (column, expression) are
+    what new columns get while the old ones keep theirs.
     """
 
     table: TableName
@@ -321,17 +341,30 @@ class ParkColumn:
     previous: str | None = None
     sequence: str | None = None
     renames: tuple[Rename, ...] = ()
+    also: tuple[Parked, ...] = ()
+    defaults: tuple[tuple[str, str], ...] = ()
     kind: Literal["park_column"] = "park_column"
+
+    @property
+    def columns(self) -> tuple[Parked, ...]:
+        """All that is parked."""
+        return (Parked(self.column, self.parked), *self.also)
 
 
 @dataclass(frozen=True, slots=True)
 class PurgeColumn:
-    """The real drop: triggers, functions and the parked column, together."""
+    """The real drop: triggers, functions and the parked column (and those ``also`` of its shape), together."""
 
     table: TableName
     column: str
     sync: Sync | None = None
+    also: tuple[str, ...] = ()
     kind: Literal["purge_column"] = "purge_column"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All that is dropped, under the parked names."""
+        return (self.column, *self.also)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,33 +53,51 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Mirror:
-    """Two columns of one table that carry the same fact in two shapes, kept equal from expand to purge.
+class Part:
+    """One column of a shape. ``value`` makes it of the other shape's columns; None copies the only one there is as it is.
 
-    ``up`` and ``down`` are None where the value is copied as it is; ``reversible`` False means that nothing leads back.
-    ``required``: neither shape may be NULL. ``relaxed``: the old column's NOT NULL was dropped in expand, and the
-    trigger stands in for it. ``narrow``: no other BEFORE UPDATE row trigger exists, so UPDATE OF is enough.
+    ``required``: it may not be NULL (of a new column: once contract has come).
+    """
+
+    column: str
+    type: str
+    value: Conversion | None = None
+    required: bool = False
+    default: str | None = None
+    default_volatile: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """Columns of one table that carry the same fact in two shapes, kept equal from expand to purge.
+
+    A shape is written as a whole: one of its columns given is the shape given. Nearly always each has one column.
+    ``reversible`` False means that nothing leads back. ``relaxed``: the NOT NULL of required old columns was dropped in expand,
+    and the trigger stands in for it. ``narrow``: no other BEFORE UPDATE row trigger exists, so UPDATE OF is enough.
     """
 
     id: str
     change_id: str
     table: TableName
-    old: str
-    new: str
-    old_type: str
-    new_type: str
+    olds: tuple[Part, ...]
+    news: tuple[Part, ...]
     key: tuple[Argument, ...]
     trigger: str
-    up: Conversion | None = None
-    down: Conversion | None = None
     reversible: bool = True
-    old_default: str | None = None
-    old_default_volatile: bool = False
-    required: bool = False
     relaxed: bool = False
     narrow: bool = True
     always: bool = False
     kind: Literal["mirror"] = "mirror"
+
+    @property
+    def old_columns(self) -> tuple[str, ...]:
+        """The columns of the old shape."""
+        return tuple(part.column for part in self.olds)
+
+    @property
+    def new_columns(self) -> tuple[str, ...]:
+        """The columns of the new shape."""
+        return tuple(part.column for part in self.news)
 
 
 @dataclass(frozen=True, slots=True)

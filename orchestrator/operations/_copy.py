@@ -26,7 +26,7 @@ from orchestrator.core.step import (
     SwitchReads,
     ValidateConstraint,
 )
-from orchestrator.core.sync import Conversion, Mirror
+from orchestrator.core.sync import Conversion, Mirror, Part
 from orchestrator.operations import _table
 from orchestrator.operations._model import key_of, shortened, trigger_name
 
@@ -102,18 +102,11 @@ def _mirror(copy: Copy) -> Mirror:
         id=copy.sync_id,
         change_id=copy.settings.change_id,
         table=table.name,
-        old=old.name,
-        new=copy.new,
-        old_type=old.type,
-        new_type=copy.new_type,
+        olds=(Part(old.name, old.type, copy.down, old.not_null, old.default, old.default_volatile),),
+        news=(Part(copy.new, copy.new_type, copy.up, old.not_null),),
         key=key_of(table),
         trigger=trigger_name(table, copy.sync_id),
-        up=copy.up,
-        down=copy.down,
         reversible=copy.reversible,
-        old_default=old.default,
-        old_default_volatile=old.default_volatile,
-        required=old.not_null,
         relaxed=copy.relaxed,
         narrow=not any(t.before and t.row and t.update and not t.ours for t in table.triggers),
         always=copy.subscribes,
@@ -206,9 +199,10 @@ def _contract(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
 
 def parking(park: ParkColumn, settings: Settings) -> Iterator[PlannedStep]:
     """Park, and purge: behind its own gate when there is a time to park, at once when there is none."""
-    where = f"{park.table}.{park.column}"
-    yield PlannedStep("contract", park, f"park {where} as {park.parked}; undo is possible until purge")
-    purge: Step = PurgeColumn(park.table, park.parked, park.sync)
+    where = f"{park.table}.{', '.join(each.column for each in park.columns)}"
+    parked = ", ".join(each.parked for each in park.columns)
+    yield PlannedStep("contract", park, f"park {where} as {parked}; undo is possible until purge")
+    purge: Step = PurgeColumn(park.table, park.parked, park.sync, tuple(each.parked for each in park.also))
     phase: PhaseName = "purge" if settings.park > 0 else "contract"
     yield PlannedStep(phase, purge, f"drop the parked {where} with its sync")
 

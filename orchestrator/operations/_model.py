@@ -33,6 +33,13 @@ def cut_name(text: str) -> str:
 Name = Annotated[str, AfterValidator(cut_name)]
 
 
+def mapping_or_none(value: object) -> object:
+    """A mapping, or the word none, which is said in full: an empty key would be too easily left behind. Raises ValueError."""
+    if not isinstance(value, dict) and value != "none":
+        raise ValueError("down must be a mapping, or none for no way back")
+    return value
+
+
 class AnyOperation(BaseModel):
     """Base of all operations: strict, frozen, unknown keys refused. It asks for nothing and reads nothing."""
 
@@ -131,6 +138,14 @@ def new_column(table: Table, name: str) -> None:
     """Refuse a name that is taken. Raises PlanRefused."""
     if table.has(name):
         raise PlanRefused(f"table {table.name} already has a column {name!r}", "choose another name")
+
+
+def checked_default(catalog: Catalog, question: Question, *, what: str) -> None:
+    """See that a default can stand, which takes effect in contract only. Raises PlanRefused."""
+    fact = catalog.fact(question)
+    if fact.error is not None or fact.columns:
+        reason = fact.error or f"it reads {', '.join(fact.columns)}"
+        raise PlanRefused(f"default of {what}: {reason}", "give an expression that reads no column")
 
 
 def checked(catalog: Catalog, question: Question, *, what: str, synced: bool) -> tuple[Argument, ...]:

@@ -14,7 +14,7 @@ from orchestrator.core.plan import Draft, Settings
 from orchestrator.core.sync import Conversion
 from orchestrator.operations import _table
 from orchestrator.operations._copy import Copy, draft, preconditions
-from orchestrator.operations._model import Name, OperationModel, checked, identity, new_column
+from orchestrator.operations._model import Name, OperationModel, checked, checked_default, identity, new_column
 
 
 class ChangeType(OperationModel):
@@ -40,8 +40,11 @@ class ChangeType(OperationModel):
         if self.down != "none":
             asked.append(self._down_question())
         if self.default is not None:
-            asked.append(Question(self.table, self.default, self.type, assigned=True))
+            asked.append(self._default_question())
         return tuple(asked)
+
+    def _default_question(self) -> Question:
+        return Question(self.table, self.default, self.type, assigned=True)
 
     def _up_question(self) -> Question:
         return Question(self.table, self.up, self.type, self.column)
@@ -66,6 +69,8 @@ class ChangeType(OperationModel):
                 f"{table.name}.{self.column} has the default {column.default}; the new column's is not said",
                 f"add default: with an expression of type {self.type}",
             )
+        if self.default is not None:
+            checked_default(catalog, self._default_question(), what=f"{table.name}.{self.to}")
         sync_id = identity(settings.change_id, table, self.column)
         copy = Copy(
             table=table,

@@ -22,17 +22,10 @@ from orchestrator.core.plan import Draft, PhaseName, PlannedStep, Settings
 from orchestrator.core.sync import Argument, Conversion
 from orchestrator.operations import _table
 from orchestrator.operations._copy import Copy, draft, preconditions
-from orchestrator.operations._model import Name, OperationModel, beside, cut_name, identity, new_column
+from orchestrator.operations._model import Name, OperationModel, beside, cut_name, identity, mapping_or_none, new_column
 
 Label = Annotated[str, AfterValidator(cut_name)]
 Labels = dict[Label, Label]
-
-
-def _way_back(value: object) -> object:
-    """``none`` is said in full: a key without anything would be too easily left behind."""
-    if not isinstance(value, dict) and value != "none":
-        raise ValueError("must be a mapping of new values to old ones, or none for no way back")
-    return value
 
 
 class ReplaceEnum(OperationModel):
@@ -46,7 +39,7 @@ class ReplaceEnum(OperationModel):
     type: Name
     values: tuple[Label, ...] = Field(min_length=1, strict=False)
     map: Labels = {}
-    down: Annotated[Labels | Literal["none"], BeforeValidator(_way_back)] = {}
+    down: Annotated[Labels | Literal["none"], BeforeValidator(mapping_or_none)] = {}
     default: Label | None = None
 
     @model_validator(mode="after")
@@ -80,9 +73,11 @@ class ReplaceEnum(OperationModel):
         return beside(self.table, self.type)
 
     def touches(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
-        """Both columns and the new type."""
+        """Both columns and both types."""
         table = str(catalog.table(self.table).name)
-        return frozenset({(table, self.column), (table, self.to), (f"type {self._new(catalog)[0]}", "*")})
+        enum = catalog.enum_of(catalog.table(self.table).column(self.column).type)
+        types = {f"type {name}" for name in (self._new(catalog)[0], enum.name if enum else None) if name}
+        return frozenset({(table, self.column), (table, self.to), *((name, "*") for name in types)})
 
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """Make the type, copy through the mapping, drop the old type with the old column."""

@@ -147,7 +147,7 @@ def test_a_value_that_the_old_type_gains_before_expand_is_asked_for(world: World
 
 
 def test_the_old_type_stays_while_something_uses_it(world: World) -> None:
-    """Found when planning; a further column is a change of its own, which uses the new type and drops the old one."""
+    """Found when planning; a further column is a change of its own after it, which uses the new type and drops the old one."""
     world.run(*MADE, DATA, "CREATE TABLE pets (id int PRIMARY KEY, felt mood)", "INSERT INTO pets VALUES (1, 'sad')")
     plan = world.service.plan(source(_asked()), "c.yaml")
     assert any(

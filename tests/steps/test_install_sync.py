@@ -8,18 +8,27 @@ import pytest
 
 from orchestrator.core.ports import Seen
 from orchestrator.core.step import InstallSync, RemoveSync
-from orchestrator.core.sync import Argument, Conversion, Fill, Mirror, Sync
+from orchestrator.core.sync import Argument, Conversion, Fill, Mirror, Part, Sync
 from tests.steps.scene import ORDERS, Scene
 
 KEY = (Argument("id", "bigint"),)
 UP = Conversion("up_s1", "upper(email)", (Argument("email", "text"),), "text")
 DOWN = Conversion("down_s1", 'lower("fresh")', (Argument("fresh", "text"),), "text")
-MIRROR = Mirror("s1", "c", ORDERS, "email", "fresh", "text", "text", KEY, "~sync", UP, DOWN)
+OLD, NEW = Part("email", "text", DOWN), Part("fresh", "text", UP)
+MIRROR = Mirror("s1", "c", ORDERS, (OLD,), (NEW,), KEY, "~sync")
 WIDE = replace(MIRROR, narrow=False, always=True)
-COPY = replace(MIRROR, up=None, down=None)
+COPY = replace(MIRROR, olds=(replace(OLD, value=None),), news=(replace(NEW, value=None),))
 VALUE = Conversion("fill_s2", "'x' || amount", (Argument("amount", "integer"),), "text")
 FILL = Fill("s2", "c", ORDERS, "note", "character varying(20)", KEY, "~fill", VALUE, on_update=True)
-SYNCS = [MIRROR, WIDE, COPY, FILL]
+FIRST = Part(
+    "fresh", "text", Conversion("up1_s1", "left(email, 1)", (Argument("email", "text"),), "text"), required=True
+)
+REST = Part("note", "text", Conversion("up2_s1", "'none'", (), "text"), default="'x'")
+BOTH = (Argument("fresh", "text"), Argument("note", "text"))
+WHOLE = Part("email", "text", Conversion("down1_s1", "fresh || note", BOTH, "text"), required=True, default="'y'")
+SEVERAL = replace(MIRROR, olds=(WHOLE,), news=(FIRST, REST), relaxed=True)
+TURNED = replace(MIRROR, olds=(FIRST, REST), news=(WHOLE,), relaxed=True, narrow=False)
+SYNCS = [MIRROR, WIDE, COPY, FILL, SEVERAL, TURNED]
 FRESH = "ALTER TABLE orders ADD fresh text"
 
 FOREIGN = [

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import ParkColumn
+from orchestrator.core.step import ParkColumn, Parked
 from orchestrator.core.sync import Conversion, Fill
 from tests.steps.scene import ORDERS, Case, Scene, expect
 
@@ -69,4 +69,35 @@ def test_undo_gives_the_old_column_its_own_default_back(scene: Scene) -> None:
     scene.send(step)
     assert scene.link.execute(defaults).fetchall() == [(6, "7")]
     scene.send(step, undo=True)
+    assert scene.link.execute(defaults).fetchall() == before
+
+
+BOTH = ParkColumn(ORDERS, "email", "parked", also=(Parked("note", "parked too"),), defaults=(("amount", "7"),))
+SECOND = 'ALTER TABLE orders RENAME note TO "parked too"'
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("", Seen.ABSENT, ""),
+        (f"{RENAMED};\n{SECOND}", Seen.DONE, ""),
+        (RENAMED, Seen.FOREIGN, "has note, parked, expected"),
+        ("ALTER TABLE orders DROP note", Seen.FOREIGN, "has email, expected"),
+        ("ALTER TABLE orders DROP note, DROP email", Seen.FOREIGN, "has neither email nor parked"),
+    ],
+)
+def test_a_shape_of_several_columns_is_parked_whole(scene: Scene, case: Case) -> None:
+    expect(scene, BOTH, case)
+
+
+def test_there_and_back_with_several_columns(scene: Scene) -> None:
+    defaults = (
+        "SELECT adnum, pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'public.orders'::regclass ORDER BY 1"
+    )
+    before = scene.link.execute(defaults).fetchall()
+    scene.send(BOTH)
+    assert scene.sees(BOTH).seen is Seen.DONE
+    assert scene.link.execute(defaults).fetchall() == [*before, (3, "7")]
+    scene.send(BOTH, undo=True)
+    assert scene.sees(BOTH).seen is Seen.ABSENT
     assert scene.link.execute(defaults).fetchall() == before

@@ -32,3 +32,11 @@ def test_a_column_dropped_by_hand_leaves_a_part_which_sending_the_step_completes
     expect(scene, STEP, (DROPPED, Seen.PARTIAL, "its sync still stands"))
     scene.send(STEP)
     assert scene.sees(STEP).seen is Seen.DONE
+
+
+def test_of_several_columns_one_dropped_by_hand_is_a_part(scene: Scene) -> None:
+    step = PurgeColumn(ORDERS, "email", also=("note",))
+    expect(scene, step, ("", Seen.ABSENT, ""))
+    expect(scene, step, ("ALTER TABLE orders DROP note", Seen.PARTIAL, "has only email left"))
+    scene.send(step)
+    assert scene.sees(step).seen is Seen.DONE

@@ -9,12 +9,17 @@ from __future__ import annotations
 from psycopg.sql import Composable, Composed
 
 from orchestrator.core.step import Backfill
-from orchestrator.dialects.postgres.sync import call
+from orchestrator.dialects.postgres.calls import call, nulls
 from orchestrator.dialects.postgres.text import fill, joined, literal, name, raw, table
 
 
-def value(step: Backfill, prefix: str = "") -> Composed:
-    """What a row gets; with prefix ``try_``, NULL where the conversion raises."""
+def _values(step: Backfill, prefix: str = "") -> tuple[tuple[str, Composed], ...]:
+    """What each column of a row gets; with prefix ``try_``, NULL where the conversion raises."""
+    also = [(filled.column, call(filled.value, prefix)) for filled in step.also]
+    return ((step.column, _value(step, prefix)), *also)
+
+
+def _value(step: Backfill, prefix: str) -> Composed:
     if step.value is not None:
         return call(step.value, prefix)
     if step.source is not None:
@@ -22,20 +27,37 @@ def value(step: Backfill, prefix: str = "") -> Composed:
     return fill("(\n{e}\n)", e=raw(step.expression or "NULL"))
 
 
+def empty(step: Backfill) -> Composed:
+    """Rows of which no column has a value: a shape that is written in part is written (F3)."""
+    return nulls((step.column, *(filled.column for filled in step.also)))
+
+
 def guard(step: Backfill, prefix: str = "") -> Composed:
-    """Only rows that are empty and can be filled (F3)."""
+    """Only rows that are empty and can be filled (F3); each required column must get a value, else one of them."""
     if step.expression is not None:
-        return fill("{c} IS NULL", c=name(step.column))
-    return fill("{c} IS NULL AND {v} IS NOT NULL", c=name(step.column), v=value(step, prefix))
+        return empty(step)
+    values = _values(step, prefix)
+    needed = [value for column, value in values if column in step.required] or [value for _, value in values]
+    meant = joined(" AND " if step.required else " OR ", [fill("{v} IS NOT NULL", v=value) for value in needed])
+    if not step.also:
+        return fill("{empty} AND {meant}", empty=empty(step), meant=meant)
+    whole = fill(" AND NOT ({fails})", fails=_fails(step)) if prefix else fill("")
+    return fill("{empty} AND ({meant}){whole}", empty=empty(step), meant=meant, whole=whole)
+
+
+def _fails(step: Backfill) -> Composed:
+    """Whether one of the conversions raises; then none of the columns is filled."""
+    conversions = [step.value, *(filled.value for filled in step.also)]
+    return joined(" OR ", [call(each, "fails_") for each in conversions if each is not None])
 
 
 def update(step: Backfill, where: Composable, prefix: str = "") -> Composed:
     """The direct UPDATE of one range."""
+    sets = [fill("{c} = {v}", c=name(column), v=value) for column, value in _values(step, prefix)]
     return fill(
-        "UPDATE {t} SET {c} = {v} WHERE {where} AND {guard}",
+        "UPDATE {t} SET {sets} WHERE {where} AND {guard}",
         t=table(step.table),
-        c=name(step.column),
-        v=value(step, prefix),
+        sets=joined(", ", sets),
         where=where,
         guard=guard(step, prefix),
     )
@@ -117,15 +139,15 @@ def record_rejected(step: Backfill, where: Composable, change_id: str) -> Compos
     return fill(
         "INSERT INTO orch_target.rejected_row (change_id, sync_id, direction, key, sqlstate, message)"
         " SELECT {change}, {sync}, 'up', {key}, '22000', 'the conversion raised in the backfill' FROM {t}"
-        " WHERE {where} AND {c} IS NULL AND {fails}"
+        " WHERE {where} AND {empty} AND ({fails})"
         " AND NOT EXISTS (SELECT 1 FROM orch_target.rejected_row r WHERE r.sync_id = {sync} AND r.key = {key})",
         change=literal(change_id),
         sync=literal(step.sync_id),
         key=key,
         t=table(step.table),
         where=where,
-        c=name(step.column),
-        fails=call(step.value, "fails_"),
+        empty=empty(step),
+        fails=_fails(step),
     )
 
 

@@ -1,13 +1,8 @@
 """The functions and triggers that keep two shapes of a fact equal (design §6, correctness F1-F3, F8, F10, F11, F16).
 
 Why it exists: this is the piece of orch that runs inside the application's own transactions. A write of the application must
-never fail because of it, must never be lost to it, and must mean the same in every session.
-
-On INSERT, a new value that is given wins over an old one that is NULL or equal to its default; else the new one is computed.
-On UPDATE, the side that changed is converted to the other; if both changed the writer writes both shapes itself; if neither
-changed nothing is touched, so that a value that does not survive ``down`` outlives an unrelated update. A new value that the
-old one means already leaves the old one alone: a dual writer may have repeated that one, in a row that is not filled yet.
-Changed is judged by image (record_image_ne), since ``=`` does not exist for json and hides 1.0 → 1.00.
+never fail because of it, must never be lost to it, and must mean the same in every session. What a Mirror's trigger does is in
+``mirror.py``.
 """
 
 from __future__ import annotations
@@ -17,29 +12,20 @@ from dataclasses import dataclass
 
 from psycopg.sql import Composable, Composed
 
-from orchestrator.core.sync import Argument, Conversion, Fill, Mirror, Sync
+from orchestrator.core.sync import Argument, Conversion, Fill, Sync
+from orchestrator.dialects.postgres import mirror
+from orchestrator.dialects.postgres.calls import NONE, Names, call, function, reject
 from orchestrator.dialects.postgres.text import fill, joined, literal, name, pinned, raw, table, text
 
 OWN = "pg_catalog.current_setting('orch.own', true) IS DISTINCT FROM 'on'"
 """Keeps our own sessions out of the triggers (F1)."""
 
 
-def function(label: str) -> Composable:
-    """A function of ours."""
-    return raw("orch_target.") + name(label)
-
-
-def call(conversion: Conversion, prefix: str = "", row: str = "") -> Composed:
-    """A call of a conversion (``try_`` yields NULL where it raises, ``fails_`` tells whether it does) over a row."""
-    arguments = joined(", ", [raw(row) + name(argument.name) for argument in conversion.arguments])
-    return fill("{f}({a})", f=function(prefix + conversion.name), a=arguments)
-
-
 def conversions(sync: Sync) -> tuple[Conversion, ...]:
     """The conversions of a Sync that need functions."""
     if isinstance(sync, Fill):
         return (sync.value,)
-    return tuple(c for c in (sync.up, sync.down) if c is not None)
+    return tuple(part.value for part in (*sync.news, *sync.olds) if part.value is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +40,8 @@ class Function:
     stable: bool = True
 
 
-def functions(sync: Sync, parked: str | None = None) -> tuple[Function, ...]:
-    """Every function of a Sync; with ``parked``, over the old column's parked name."""
+def functions(sync: Sync, parked: Names = NONE) -> tuple[Function, ...]:
+    """Every function of a Sync; with ``parked``, over the parked names of old columns."""
     made = [made for conversion in conversions(sync) for made in _conversion(conversion, sync.table.schema)]
     return (*made, _trigger_function(sync, parked))
 
@@ -100,7 +86,7 @@ def trigger_name(sync: Sync, event: str) -> str:
     return f"{sync.trigger}_{event[:3].lower()}"
 
 
-def body_digests(sync: Sync, parked: str | None = None) -> list[str]:
+def body_digests(sync: Sync, parked: Names = NONE) -> list[str]:
     """md5 of the trigger function's source, as ``orch_target.require_sync`` compares it."""
     return [hashlib.md5(text(body(sync, parked)).encode(), usedforsecurity=False).hexdigest()]
 
@@ -166,8 +152,8 @@ def _replaced(column: Composable, values: tuple[tuple[str, str], ...]) -> Compos
     return fill("CASE {c}::pg_catalog.text{cases} ELSE {c}::pg_catalog.text END", c=column, cases=joined("", cases))
 
 
-def body_statement(sync: Sync, parked: str | None = None) -> Composed:
-    """The trigger function; with ``parked``, over the old column's parked name.
+def body_statement(sync: Sync, parked: Names = NONE) -> Composed:
+    """The trigger function; with ``parked``, over the parked names of old columns.
 
     It pins no settings: everything in it is qualified, and the default of the old column must read as it does in the
     writer's own session (now() as a timestamp depends on its time zone), or a default would look like a value given (F2).
@@ -175,15 +161,15 @@ def body_statement(sync: Sync, parked: str | None = None) -> Composed:
     return _created(_trigger_function(sync, parked))
 
 
-def _trigger_function(sync: Sync, parked: str | None) -> Function:
+def _trigger_function(sync: Sync, parked: Names) -> Function:
     return Function(f"sync_{sync.id}", (), "trigger", text(body(sync, parked)), stable=False)
 
 
-def body(sync: Sync, parked: str | None = None) -> Composed:
+def body(sync: Sync, parked: Names = NONE) -> Composed:
     """The source of the trigger function."""
     if isinstance(sync, Fill):
-        return _fill_body(sync, parked or sync.column)
-    return _mirror_body(sync, parked or sync.old)
+        return _fill_body(sync, parked.get(sync.column, sync.column))
+    return mirror.body(sync, parked)
 
 
 def trigger_statement(sync: Sync, event: str) -> Composed:
@@ -192,7 +178,8 @@ def trigger_statement(sync: Sync, event: str) -> Composed:
     if isinstance(sync, Fill):
         guard = fill("NEW.{c} IS NULL AND ", c=name(sync.column))
     elif event == "UPDATE" and sync.narrow:
-        columns = fill(" OF {o}, {n}", o=name(sync.old), n=name(sync.new))
+        watched = [name(column) for column in (*sync.old_columns, *sync.new_columns)]
+        columns = fill(" OF {columns}", columns=joined(", ", watched))
     return fill(
         "CREATE OR REPLACE TRIGGER {g} BEFORE {event}{columns} ON {t} FOR EACH ROW WHEN ({guard}{own})"
         " EXECUTE FUNCTION {f}()",
@@ -203,25 +190,6 @@ def trigger_statement(sync: Sync, event: str) -> Composed:
         guard=guard,
         own=raw(OWN),
         f=function(f"sync_{sync.id}"),
-    )
-
-
-def _key(sync: Sync) -> Composable:
-    if not sync.key:
-        return raw("NULL::pg_catalog.jsonb")
-    pairs = joined(", ", [fill("{k}, NEW.{c}", k=literal(a.name), c=name(a.name)) for a in sync.key])
-    return fill("pg_catalog.jsonb_build_object({pairs})", pairs=pairs)
-
-
-def _reject(sync: Sync, direction: str, state: str, message: str) -> Composed:
-    return fill(
-        "PERFORM orch_target.reject({change}, {sync}, {direction}, {key}, {state}, {message});",
-        change=literal(sync.change_id),
-        sync=literal(sync.id),
-        direction=literal(direction),
-        key=_key(sync),
-        state=raw(state),
-        message=raw(message),
     )
 
 
@@ -238,129 +206,5 @@ BEGIN
 END """,
         c=name(column),
         value=call(sync.value, row="NEW."),
-        reject=_reject(sync, "up", "SQLSTATE", "SQLERRM"),
-    )
-
-
-def _mirror_body(sync: Mirror, old: str) -> Composed:
-    parts = {"o": name(old), "n": name(sync.new), "key": _key(sync), "sync": literal(sync.id)}
-    up = _assign(sync, "up", source=old, into=sync.new)
-    down = _assign(sync, "down", source=sync.new, into=old)
-    return fill(
-        """
-DECLARE
-    failed boolean := false;
-    unset boolean := {always};
-BEGIN
-    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
-        IF NEW.{n} IS NULL THEN
-            {up}
-        ELSE{unset}
-            IF (unset OR NEW.{o} IS NULL) AND pg_catalog.record_image_ne(ROW(NEW.{n}), ROW({expected})) THEN
-                {down}
-            END IF;
-        END IF;
-    ELSIF pg_catalog.record_image_ne(ROW(OLD.{o}), ROW(NEW.{o})) THEN
-        IF NOT pg_catalog.record_image_ne(ROW(OLD.{n}), ROW(NEW.{n})) THEN
-            {up}
-        END IF;
-    ELSIF pg_catalog.record_image_ne(ROW(OLD.{n}), ROW(NEW.{n})) THEN
-        IF NEW.{n} IS NULL OR pg_catalog.record_image_ne(ROW(NEW.{n}), ROW({expected})) THEN
-            {down}
-        END IF;
-    END IF;{accepted}{required}
-    RETURN NEW;
-END """,
-        up=up,
-        down=down,
-        always=raw("true" if sync.old_default_volatile else "false"),
-        unset=_unset(sync, old),
-        expected=_converted(sync.up, old, "try_"),
-        accepted=_accepted(sync, parts),
-        required=_required(sync, parts),
-        **parts,
-    )
-
-
-def _converted(conversion: Conversion | None, source: str, prefix: str = "") -> Composed:
-    """The other side's value: a plain copy, or a call on the source column (under its present name)."""
-    if conversion is None:
-        return fill("NEW.{c}", c=name(source))
-    return fill("{f}(NEW.{c})", f=function(prefix + conversion.name), c=name(source))
-
-
-def _assign(sync: Mirror, direction: str, *, source: str, into: str) -> Composed:
-    conversion = sync.up if direction == "up" else sync.down
-    if direction == "down" and not sync.reversible:
-        return fill("NEW.{into} := NULL; failed := true;", into=name(into))
-    if conversion is None:
-        return fill("NEW.{into} := {value};", into=name(into), value=_converted(None, source))
-    return fill(
-        """BEGIN
-                NEW.{into} := {value};
-                IF {required} AND NEW.{into} IS NULL AND NEW.{source} IS NOT NULL THEN
-                    failed := true;
-                    {null}
-                END IF;
-            EXCEPTION WHEN OTHERS THEN
-                NEW.{into} := NULL;
-                failed := true;
-                {reject}
-            END;""",
-        into=name(into),
-        source=name(source),
-        value=_converted(conversion, source),
-        required=raw("true" if sync.required else "false"),
-        null=_reject(sync, direction, "'22004'", "'the conversion yields NULL'"),
-        reject=_reject(sync, direction, "SQLSTATE", "SQLERRM"),
-    )
-
-
-def _unset(sync: Mirror, old: str) -> Composed:
-    """Whether the old side of an INSERT counts as not given, since it equals its default (F2).
-
-    A default that raises here cannot be what filled the column; the writer must not fail for our asking.
-    """
-    if sync.old_default is None or sync.old_default_volatile:
-        return fill("")
-    return fill(
-        """
-            BEGIN
-                unset := NOT pg_catalog.record_image_ne(ROW(NEW.{o}), ROW(CAST({d} AS {t})));
-            EXCEPTION WHEN OTHERS THEN
-                unset := false;
-            END;""",
-        o=name(old),
-        d=raw(sync.old_default),
-        t=raw(sync.old_type),
-    )
-
-
-def _accepted(sync: Mirror, parts: dict[str, Composable]) -> Composed:
-    """A row that was rejected before and converts now is no longer listed."""
-    if sync.up is None and sync.down is None:
-        return fill("")
-    return fill(
-        """
-    IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT failed THEN
-        IF (OLD.{o} IS NULL OR OLD.{n} IS NULL) AND NEW.{o} IS NOT NULL AND NEW.{n} IS NOT NULL THEN
-            PERFORM orch_target.accept({sync}, {key});
-        END IF;
-    END IF;""",
-        **parts,
-    )
-
-
-def _required(sync: Mirror, parts: dict[str, Composable]) -> Composed:
-    """Stands in for the NOT NULL that expand relaxed: a writer that gives neither side is refused as before."""
-    if not sync.relaxed:
-        return fill("")
-    return fill(
-        """
-    IF NEW.{o} IS NULL AND NEW.{n} IS NULL AND NOT failed THEN
-        RAISE EXCEPTION 'null value in column % of relation % violates not-null constraint', {label}, TG_TABLE_NAME
-            USING ERRCODE = 'not_null_violation', COLUMN = {label}, TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA;
-    END IF;""",
-        label=literal(sync.old),
-        **parts,
+        reject=reject(sync, "up", "SQLSTATE", "SQLERRM"),
     )

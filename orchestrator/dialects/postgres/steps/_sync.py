@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import Any
 
 from psycopg.sql import Composed
@@ -12,6 +12,7 @@ from orchestrator.core.ports import Observation
 from orchestrator.core.step import InstallSync, RemoveSync
 from orchestrator.core.sync import Mirror, Sync
 from orchestrator.dialects.postgres import definitions, sync
+from orchestrator.dialects.postgres.calls import NONE, Names
 from orchestrator.dialects.postgres.kinds import Look
 from orchestrator.dialects.postgres.snapshot import quoted_name
 from orchestrator.dialects.postgres.steps._same import same_definition
@@ -78,16 +79,18 @@ def _as_made(made: sync.Function, shown: tuple[Any, ...]) -> bool:
     return (source, stable, unquoted, privileged) == (made.source, made.stable, pinned, False)
 
 
-def other_type(found: Columns, where: TableName, column: str, kept: Sync | None) -> Observation | None:
-    """Foreign where the column, under whichever of its names, has another type than the Sync knows, else None."""
+def other_type(found: Columns, where: TableName, columns: Sequence[str], kept: Sync | None) -> Observation | None:
+    """Foreign where one of the old columns, under whichever name, has another type than the Sync knows, else None."""
     if kept is None:
         return None
-    wanted = kept.old_type if isinstance(kept, Mirror) else kept.type
-    kind = found[column][0]
-    return None if kind == wanted else foreign(f"{where}.{column} is {kind}", wanted)
+    types = [part.type for part in kept.olds] if isinstance(kept, Mirror) else [kept.type]
+    for column, wanted in zip(columns, types, strict=True):
+        if column in found and found[column][0] != wanted:
+            return foreign(f"{where}.{column} is {found[column][0]}", wanted)
+    return None
 
 
-def require_sync(kept: Sync, parked: str | None = None) -> Composed:
+def require_sync(kept: Sync, parked: Names = NONE) -> Composed:
     """Raises on the server unless the Sync stands unchanged and enabled."""
     return fill(
         "SELECT orch_target.require_sync({t}, {names}, {bodies})",

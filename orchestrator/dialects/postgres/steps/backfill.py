@@ -17,7 +17,7 @@ def _render(step: Backfill) -> Rendered:
 
 def _observe(look: Look, step: Backfill) -> Observation:
     found = columns(look, step.table)
-    if (wrong := missing(found, step.table, step.column)) is not None:
+    if (wrong := missing(found, step.table, step.column, *(filled.column for filled in step.also))) is not None:
         return wrong
     if not look.marked():
         return ABSENT

@@ -11,6 +11,7 @@ from orchestrator.core.ports import Observation
 from orchestrator.core.step import ParkColumn, Rename
 from orchestrator.core.sync import Mirror
 from orchestrator.dialects.postgres import sync
+from orchestrator.dialects.postgres.calls import NONE, Names
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import alter, default, exclusive, locked
 from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, columns, foreign, missing
@@ -19,8 +20,11 @@ from orchestrator.dialects.postgres.text import fill, literal, name, raw, table
 
 
 def _render(step: ParkColumn) -> Rendered:
-    forward = [*_sync(step, None, step.parked, _require_seal), _rename_column(step.table, step.column, step.parked)]
-    undo = [*_sync(step, step.parked, None, _forget_broken_seal), _rename_column(step.table, step.parked, step.column)]
+    parked = {each.column: each.parked for each in step.columns}
+    forward = [*_sync(step, NONE, parked, _require_seal)]
+    undo = [*_sync(step, parked, NONE, _forget_broken_seal)]
+    forward += [_rename_column(step.table, each.column, each.parked) for each in step.columns]
+    undo += [_rename_column(step.table, each.parked, each.column) for each in step.columns]
     forward += _default_moved(step) + _moved_sequence(step, step.new)
     undo += _default_moved_back(step) + _moved_sequence(step, step.column)
     forward += [_rename(step.table, rename, back=False) for rename in step.renames]
@@ -28,10 +32,8 @@ def _render(step: ParkColumn) -> Rendered:
     return Rendered((tuple(forward),), exclusive(step.table), (tuple(undo),))
 
 
-def _sync(
-    step: ParkColumn, now: str | None, then: str | None, look_at_seal: Callable[[Mirror], Composed]
-) -> list[Composed]:
-    """Lock, prove the sync intact once more, and point its function at the other name; an intact seal stays intact."""
+def _sync(step: ParkColumn, now: Names, then: Names, look_at_seal: Callable[[Mirror], Composed]) -> list[Composed]:
+    """Lock, prove the sync intact once more, and point its function at the other names; an intact seal stays intact."""
     if step.sync is None:
         return [locked(step.table)]
     proved, pointed = require_sync(step.sync, now), sync.body_statement(step.sync, then)
@@ -64,13 +66,13 @@ def _rename_column(where: TableName, old: str, new: str) -> Composed:
 
 def _default_moved(step: ParkColumn) -> list[Composed]:
     if step.default is None or step.new is None:
-        return []
+        return [default(step.table, column, expression) for column, expression in step.defaults]
     return [default(step.table, step.new, step.default), default(step.table, step.parked, None)]
 
 
 def _default_moved_back(step: ParkColumn) -> list[Composed]:
     if step.default is None or step.new is None:
-        return []
+        return [default(step.table, column, None) for column, _ in step.defaults]
     return [default(step.table, step.column, step.previous), default(step.table, step.new, None)]
 
 
@@ -91,22 +93,26 @@ def _rename(where: TableName, rename: Rename, *, back: bool) -> Composed:
 
 
 def _observe(look: Look, step: ParkColumn) -> Observation:
-    """By the two names and the type behind them.
+    """By the names and the types behind them.
 
     What moved over with it (defaults, names of indexes) may be changed again by anybody while the column is parked.
     """
     found = columns(look, step.table)
     if (wrong := missing(found, step.table)) is not None:
         return wrong
-    there = [name for name in (step.column, step.parked) if name in found]
-    if len(there) == 2:
-        return foreign(f"{step.table} has both {step.column} and {step.parked}", "one of them")
+    before, after = [each.column for each in step.columns], [each.parked for each in step.columns]
+    there = [name for name in (*before, *after) if name in found]
     if not there:
         purged = look.marked()  # the park took effect once, so purge was next
-        return DONE if purged else foreign(f"{step.table} has neither {step.column} nor {step.parked}", "one of them")
-    if (wrong := other_type(found, step.table, there[0], step.sync)) is not None:
-        return wrong
-    return DONE if there == [step.parked] else ABSENT
+        return DONE if purged else foreign(f"{step.table} has neither {_both(step, ' nor ')}", "one of them")
+    if there not in (before, after):
+        seen = f"has both {_both(step, ' and ')}" if len(before) == 1 else f"has {', '.join(there)}"
+        return foreign(f"{step.table} {seen}", "one of them" if len(before) == 1 else f"{before} or {after}")
+    return other_type(found, step.table, there, step.sync) or (DONE if there == after else ABSENT)
+
+
+def _both(step: ParkColumn, word: str) -> str:
+    return word.join(name for each in step.columns for name in (each.column, each.parked))
 
 
 plugin = Kind(_render, _observe)
