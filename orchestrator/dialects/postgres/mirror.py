@@ -29,10 +29,7 @@ def body(sync: Mirror, parked: Names = NONE) -> Composed:
     return fill(
         """
 DECLARE
-    failed boolean := false;
-    lost boolean := false;
-    unset boolean := true;
-    excused boolean := false;
+    {declared}
 BEGIN
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         IF {no_new} THEN
@@ -53,6 +50,7 @@ BEGIN
     END IF;{accepted}{required}
     RETURN NEW;
 END """,
+        declared=joined("\n    ", written.declared()),
         no_new=nulls(written.news, "NEW."),
         up=written.up(),
         down=written.down(),
@@ -81,6 +79,15 @@ class _Written:
     @property
     def news(self) -> tuple[str, ...]:
         return self.sync.new_columns
+
+    def declared(self) -> Iterator[Composable]:
+        """Only what is used: a variable costs every write."""
+        yield raw("failed boolean := false;")
+        yield raw("lost boolean := false;")
+        if self.sync.relaxed:
+            yield raw("excused boolean := false;")
+        if list(self.defaults()):
+            yield raw("unset boolean := true;")
 
     def up(self) -> Composed:
         return self._assign("up", self.sync.news, self.news, self.olds, raw("failed := true;"))
