@@ -36,6 +36,7 @@ def _refused(world: World, rest: str) -> str:
         ("type: text, generated: nosuch", "does not exist"),
         ("type: text, generated: \"note) STORED, ADD other int; DROP TABLE orders; --\"", "fresh of public.orders"),
         ("type: \"text); DROP TABLE orders; --\", identity: always", "does not exist"),
+        ("type: \"int; COMMIT; DROP TABLE public.orders; --\", identity: always", "does not exist"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_when_planned(module_world: World, rest: str, words: str) -> None:

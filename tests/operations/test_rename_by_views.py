@@ -323,6 +323,22 @@ def test_no_other_change_takes_a_column_from_below_the_view(world: World, other:
         world.submit(RENAME, change="again", more=BY_VIEWS)
 
 
+@pytest.mark.parametrize("park", ["1h", "0s"])
+def test_columns_of_several_tables_are_renamed_in_one_schema(world: World, park: str) -> None:
+    """It goes when the last of its views has gone."""
+    world.run("CREATE TABLE letters (id int PRIMARY KEY, receiver text)")
+    more = BY_VIEWS.replace(", purge: {approvals: 0, soak: 0s}", "") + "park: 0\n" if park == "0s" else BY_VIEWS
+    letters = "rename_column: {table: letters, column: receiver, to: addressee}"
+    world.submit(RENAME, letters, "rename_column: {table: orders, column: note, to: remark}", more=more)
+    world.to(State.SWITCHED)
+    with _version(world, "shop_2, public") as new:
+        query = "SELECT address, remark, addressee FROM orders LEFT JOIN letters USING (id)"
+        assert len(new.execute(query.encode()).fetchall()) == 300
+        world.to(State.COMPLETED)
+        assert len(new.execute(query.encode()).fetchall()) == 300
+    assert world.rows("SELECT FROM pg_namespace WHERE nspname = 'shop_2'") == []
+
+
 def test_what_leaves_the_names_alone_may_go_on_beside_it(world: World) -> None:
     world.submit(RENAME, more=BY_VIEWS)
     world.to(State.BACKFILLED)
