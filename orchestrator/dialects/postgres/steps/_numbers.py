@@ -45,6 +45,12 @@ def unnumbered(step: NumberColumn | MakeIdentity) -> Iterator[Composed]:
     yield fill("DROP SEQUENCE IF EXISTS {s}", s=table(step.sequence))
 
 
+_OWN = """(SELECT d.objid::pg_catalog.regclass
+   FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+  WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'
+    AND a.attrelid = {t}::regclass AND a.attname = {c})"""
+
+
 def own(where: TableName, column: str) -> Composed:
-    """The sequence of an identity column."""
-    return fill("pg_catalog.pg_get_serial_sequence({t}, {c})", t=literal(quoted_name(where)), c=literal(column))
+    """The sequence of an identity column. Not by pg_get_serial_sequence, which would be taken for an application's (F27)."""
+    return fill(_OWN, t=literal(quoted_name(where)), c=literal(column))
