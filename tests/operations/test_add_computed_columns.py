@@ -89,11 +89,13 @@ def test_a_virtual_column_is_added_to_any_table(world: World) -> None:
 def test_every_row_gets_one_number_while_applications_write(world: World) -> None:
     """As a role that may use the table and nothing else; the sequence goes on behind the last number given."""
     world.run("GRANT ALL ON orders TO pg_monitor", "ALTER TABLE orders ALTER ticket DROP NOT NULL")
+    filenode = world.rows("SELECT pg_relation_filenode('orders')")
     world.submit(NUMBER)
     failures: list[str] = []
     with _inserting(world, failures):
         world.to(State.COMPLETED)
     assert not failures
+    assert world.rows("SELECT pg_relation_filenode('orders')") == filenode
     query = "SELECT count(*) > 310, count(*) = count(DISTINCT number), min(number) FROM orders"
     assert world.rows(query) == [(True, True, 1)]
     last = (
