@@ -161,7 +161,7 @@ def going_back_loses(row: ChangeRow, target: Target, verb: str) -> None:
                 continue
             done = [p for p in parks if p.sync == mirror and reader.observe(p, "").seen is Seen.DONE]
             parked = {each.column: each.parked for p in done for each in p.columns}
-            found = rejected(reader, mirror, "down", parked)
+            found = rejected(reader, mirror.when_parked() if parked else mirror, "down", parked)
             if found.verdict is not Verdict.PASS:
                 types = ", ".join(part.type for part in mirror.olds)
                 news = ", ".join(mirror.new_columns)

@@ -25,10 +25,30 @@ class TableName:
 
 
 @dataclass(frozen=True, slots=True)
+class Sequence:
+    """The sequence that belongs to a column, by identity or ownership, with all that ALTER SEQUENCE may set.
+
+    ``grants`` are (privilege, grantee, grantable) of everybody but its owner, who is the table's.
+    """
+
+    name: TableName
+    type: str
+    start: int
+    increment: int
+    minimum: int
+    maximum: int
+    cache: int
+    cycle: bool
+    comment: str | None = None
+    grants: tuple[tuple[str, str, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column. ``type`` is ``format_type``'s text, ``default`` the deparsed expression.
 
     ``default_fast`` says that the default's expression is not volatile; ``sequence`` names an owned sequence;
+    ``numbers`` is that one or the identity's, ``always`` says that an identity is GENERATED ALWAYS;
     ``grants`` are (privilege, grantee, grantable) of the column's own ACL, grantee empty for PUBLIC.
     """
 
@@ -44,6 +64,8 @@ class Column:
     statistics: int | None = None
     sequence: str | None = None
     grants: tuple[tuple[str, str, bool], ...] = ()
+    always: bool = False
+    numbers: Sequence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +105,8 @@ class Index:
 class Constraint:
     """One constraint. ``kind`` is pg_constraint.contype; ``definition`` is pg_get_constraintdef.
 
-    ``inbound`` marks a foreign key of another table that refers to this one (``columns`` are then ours). ``demands`` are the
+    ``inbound`` marks a foreign key of another table that refers to this one (``columns`` are then ours, ``source`` is that
+    table, ``source_columns`` are its columns). ``demands`` are the
     columns whose becoming NULL may make it refuse a row that it accepts. ``condition`` is a CHECK's expression; ``references``
     and ``to`` are where a foreign key points. ``index`` enforces it: that of a key, or the one that a foreign key refers to.
     ``deferrable`` is what follows a key's columns; ``views`` are those that rely on it (GROUP BY a primary key).
@@ -103,6 +126,8 @@ class Constraint:
     deferrable: str = ""
     comment: str | None = None
     views: tuple[str, ...] = ()
+    source: TableName | None = None
+    source_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

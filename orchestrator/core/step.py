@@ -13,6 +13,7 @@ from typing import Literal
 from orchestrator.core.catalog import NO_EXTRAS, Access, IndexExtras, TableName
 from orchestrator.core.enumstep import AddEnumValue, CreateEnum, PurgeEnum
 from orchestrator.core.identitystep import MakeIdentity, NumberColumn
+from orchestrator.core.keys import MoveDefault, SwapPrimaryKey
 from orchestrator.core.newtable import Bound, Computed, NewCheck, NewColumn, NewKey, NewReference
 from orchestrator.core.partitioned import CreatePartitionedIndex, DropPartitionedIndex
 from orchestrator.core.sync import Argument, Conversion, Rule, Sync
@@ -179,8 +180,8 @@ class AddConstraint:
     """ADD CONSTRAINT … NOT VALID: new writes are held to it, no row is scanned.
 
     ``definition`` is pg_get_constraintdef's text, with ``renamed`` (column, its copy) applied; None means
-    CHECK (column IS NOT NULL) over ``not_null``. ``references`` is the other table of a foreign key. ``rule`` is given where
-    rows may break the constraint.
+    CHECK (column IS NOT NULL) over ``not_null``. ``references`` is the other table of a foreign key, ``referred`` (column, its
+    copy) there. ``rule`` is given where rows may break the constraint.
     """
 
     table: TableName
@@ -189,7 +190,9 @@ class AddConstraint:
     renamed: tuple[str, str] | None = None
     not_null: str | None = None
     references: TableName | None = None
+    referred: tuple[str, str] | None = None
     rule: Rule | None = None
+    comment: str | None = None
     kind: Literal["add_constraint"] = "add_constraint"
 
 
@@ -226,7 +229,8 @@ class DropConstraint:
     """DROP CONSTRAINT; ``definition`` is what undo adds again, NOT VALID first and then, if it was ``validated``, proved.
 
     A key (``indexed``) is dropped with its index; a DropIndex that comes after it builds the index again before undo comes to
-    this Step. ``references`` is the other table of a foreign key, ``rule`` what going back asks of rows.
+    this Step. ``references`` is the other table of a foreign key, ``rule`` what going back asks of rows. Another one over
+    ``successor`` may bear the name afterwards.
     """
 
     table: TableName
@@ -237,18 +241,20 @@ class DropConstraint:
     comment: str | None = None
     references: TableName | None = None
     rule: Rule | None = None
+    successor: str | None = None
     kind: Literal["drop_constraint"] = "drop_constraint"
 
 
 @dataclass(frozen=True, slots=True)
 class DropIndex:
-    """DROP INDEX CONCURRENTLY; undo builds it again, as concurrently, from ``definition``, and gives it its ``extras``."""
+    """DROP INDEX CONCURRENTLY; undo builds it again, as concurrently, from ``definition`` (``renamed``), with its ``extras``."""
 
     table: TableName
     name: str
     definition: str
     extras: IndexExtras = NO_EXTRAS
     rule: Rule | None = None
+    renamed: tuple[str, str] | None = None
     kind: Literal["drop_index"] = "drop_index"
 
 
@@ -397,6 +403,8 @@ Step = (
     | AddConstraint
     | AddExclusion
     | AttachConstraint
+    | SwapPrimaryKey
+    | MoveDefault
     | DropConstraint
     | DropIndex
     | SwapIndex

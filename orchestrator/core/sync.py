@@ -5,7 +5,7 @@ Why it exists: trigger, backfill, Checks and undo speak of the same expressions,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from orchestrator.core.catalog import TableName
@@ -74,6 +74,10 @@ class Mirror:
     A shape is written as a whole: one of its columns given is the shape given. Nearly always each has one column.
     ``reversible`` False means that nothing leads back. ``relaxed``: the NOT NULL of required old columns was dropped in expand,
     and the trigger stands in for it. ``narrow``: no other BEFORE UPDATE row trigger exists, so UPDATE OF is enough.
+    ``strict``: the old column is a key or refers to one, so that until it is parked a new value that does not come back from it
+    fails its writer. ``claims`` are the columns of a key of which the old one is a part: a key is claimed before it is
+    inserted, since upserts of two versions, each with a unique index of its own, would collide (F19). Both are of shapes of one
+    column.
     """
 
     id: str
@@ -87,6 +91,8 @@ class Mirror:
     relaxed: bool = False
     narrow: bool = True
     always: bool = False
+    strict: bool = False
+    claims: tuple[str, ...] = ()
     kind: Literal["mirror"] = "mirror"
 
     @property
@@ -98,6 +104,11 @@ class Mirror:
     def new_columns(self) -> tuple[str, ...]:
         """The columns of the new shape."""
         return tuple(part.column for part in self.news)
+
+    def when_parked(self) -> Mirror:
+        """Itself once the old columns have other names: a key of which one is a part goes by the new one."""
+        renamed = {old.column: Argument(new.column, new.type) for old, new in zip(self.olds, self.news, strict=False)}
+        return replace(self, key=tuple(renamed.get(argument.name, argument) for argument in self.key))
 
 
 @dataclass(frozen=True, slots=True)

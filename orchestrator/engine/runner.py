@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from orchestrator.core.errors import Invalid, LeaseLost, OrchError, Waiting
+from orchestrator.core.keys import SwapPrimaryKey
 from orchestrator.core.plan import Plan, PlannedStep, parse_plan
 from orchestrator.core.ports import ConnectionLost, Fenced, LockNotGranted, Seen, Target, TargetError
 from orchestrator.core.progress import Listener
@@ -40,7 +41,17 @@ UNDONE_BY = {
 }
 """The phases that each undoing state takes back."""
 
-_LASTING = (ParkColumn, ParkTable, RemoveSync, RenameColumn, RenameTable, DropConstraint, DropIndex, SwapIndex)
+_LASTING = (
+    ParkColumn,
+    ParkTable,
+    RemoveSync,
+    RenameColumn,
+    RenameTable,
+    DropConstraint,
+    DropIndex,
+    SwapIndex,
+    SwapPrimaryKey,
+)
 """The Steps of contract that no later one of it consumes."""
 
 _VERDICTS = frozenset({4, 6, 7})

@@ -6,10 +6,10 @@ from expand on, fill it, build what hung on the old one, and park the old one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from orchestrator.core.catalog import Column, Table
+from orchestrator.core.catalog import Column, Constraint, Index, Table
 from orchestrator.core.plan import Draft, PhaseName, PlannedStep, Settings
 from orchestrator.core.step import (
     AddColumn,
@@ -26,7 +26,7 @@ from orchestrator.core.step import (
     SwitchReads,
     ValidateConstraint,
 )
-from orchestrator.core.sync import Conversion, Mirror, Part
+from orchestrator.core.sync import Conversion, Mirror, Part, Rule
 from orchestrator.operations import _table
 from orchestrator.operations._model import key_of, shortened, trigger_name
 
@@ -46,6 +46,9 @@ class Copy:
     up: Conversion | None = None
     down: Conversion | None = None
     reversible: bool = True
+    lossless: bool = False
+    strict: bool = False
+    claims: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:
@@ -55,12 +58,17 @@ class Copy:
     @property
     def fallible(self) -> bool:
         """Whether a conversion may raise or yield NULL; then constraints wait until the old version is retired (F16)."""
-        return self.up is not None
+        return self.up is not None and not self.lossless
 
     @property
     def relaxed(self) -> bool:
         """Whether the old NOT NULL must give way so that a value that does not convert back cannot fail a write."""
-        return self.old.not_null and (self.down is not None or not self.reversible)
+        return self.old.not_null and not self.strict and (self.down is not None or not self.reversible)
+
+    @property
+    def parked(self) -> str:
+        """The old column's name after contract."""
+        return f"_orch_parked_{self.sync_id}"
 
     def named(self, name: str) -> str:
         """The name of the copy's twin of an index or constraint, until both trade names at park."""
@@ -84,25 +92,27 @@ def preconditions(table: Table, column: Column) -> None:
 
 def draft(copy: Copy, notes: tuple[str, ...]) -> Draft:
     """All Steps of a copy, in order."""
-    mirror = _mirror(copy)
+    mirror = mirror_of(copy)
     steps = (
-        *_expand(copy, mirror),
-        *_backfill(copy, mirror),
+        *expanding(copy, mirror),
+        *filling(copy),
+        *_built(copy),
         PlannedStep(
             "switch_reads", SwitchReads(copy.settings.change_id), "reads_new answers true: reads go to the new shape"
         ),
         *_contract(copy, mirror),
     )
-    return Draft(steps, (*_notes(copy), *notes))
+    return Draft(steps, (*notes_of(copy), *notes))
 
 
-def _mirror(copy: Copy) -> Mirror:
+def mirror_of(copy: Copy) -> Mirror:
+    """What keeps both columns equal."""
     table, old = copy.table, copy.old
     return Mirror(
         id=copy.sync_id,
         change_id=copy.settings.change_id,
         table=table.name,
-        olds=(Part(old.name, old.type, copy.down, old.not_null, old.default, old.default_volatile),),
+        olds=(Part(old.name, old.type, copy.down, old.not_null, old.default, old.default_volatile or old.identity),),
         news=(Part(copy.new, copy.new_type, copy.up, old.not_null),),
         key=key_of(table),
         trigger=trigger_name(table, copy.sync_id),
@@ -110,10 +120,13 @@ def _mirror(copy: Copy) -> Mirror:
         relaxed=copy.relaxed,
         narrow=not any(t.before and t.row and t.update and not t.ours for t in table.triggers),
         always=copy.subscribes,
+        strict=copy.strict,
+        claims=copy.claims,
     )
 
 
-def _expand(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
+def expanding(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
+    """The new column, empty, and its sync."""
     table, old = copy.table, copy.old
     same = copy.new_type == old.type
     add = AddColumn(
@@ -132,12 +145,13 @@ def _expand(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
         yield PlannedStep("expand", relax, f"let {copy.where} hold NULL where a new value does not convert back")
 
 
-def _backfill(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
+def filling(copy: Copy) -> Iterator[PlannedStep]:
+    """The new column's values."""
     table = copy.table
     fill = Backfill(
         table=table.name,
         column=copy.new,
-        key=mirror.key,
+        key=key_of(table),
         sync_id=copy.sync_id,
         value=copy.up,
         source=None if copy.up else copy.old.name,
@@ -147,19 +161,33 @@ def _backfill(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
         fire_triggers=_table.fire_triggers(table, copy.new, copy.settings),
     )
     yield PlannedStep("backfill", fill, f"fill {table.name}.{copy.new} from {copy.old.name}")
-    renamed = (copy.old.name, copy.new)
-    for index in _table.own_indexes(table, copy.old):
-        create = CreateIndex(table.name, copy.named(index.name), definition=index.definition, renamed=renamed)
-        yield PlannedStep("backfill", create, f"build {create.name}, the twin of {index.name}")
+
+
+def _built(copy: Copy) -> Iterator[PlannedStep]:
+    for index in _table.own_indexes(copy.table, copy.old):
+        yield twin(copy, index, "backfill")
     if not copy.fallible:
-        yield from _constraints(copy, "backfill")
+        yield from constraints(copy, _table.own_constraints(copy.table, copy.old), "backfill")
 
 
-def _constraints(copy: Copy, phase: PhaseName) -> Iterator[PlannedStep]:
+def twin(copy: Copy, index: Index, phase: PhaseName, rule: Rule | None = None) -> PlannedStep:
+    """An index of the old column, built over the new one."""
+    create = CreateIndex(
+        copy.table.name,
+        copy.named(index.name),
+        definition=index.definition,
+        renamed=(copy.old.name, copy.new),
+        rule=rule,
+    )
+    return PlannedStep(phase, create, f"build {create.name}, the twin of {index.name}")
+
+
+def constraints(copy: Copy, found: Iterable[Constraint], phase: PhaseName) -> Iterator[PlannedStep]:
+    """Constraints of the old column, added over the new one and proved; its NOT NULL, too."""
     table, renamed = copy.table.name, (copy.old.name, copy.new)
-    for constraint in _table.own_constraints(copy.table, copy.old):
+    for constraint in found:
         name = copy.named(constraint.name)
-        add = AddConstraint(table, name, constraint.definition, renamed)
+        add = AddConstraint(table, name, constraint.definition, renamed, comment=constraint.comment)
         yield PlannedStep(phase, add, f"add {name}, the twin of {constraint.name}, not yet validated")
         if constraint.validated:
             yield PlannedStep(phase, ValidateConstraint(table, name), f"validate {name}")
@@ -180,19 +208,19 @@ def not_null(
 
 
 def _contract(copy: Copy, mirror: Mirror) -> Iterator[PlannedStep]:
+    own = _table.own_constraints(copy.table, copy.old)
     if copy.fallible:
-        yield from _constraints(copy, "contract")
-    parked = f"_orch_parked_{copy.sync_id}"
+        yield from constraints(copy, own, "contract")
     park = ParkColumn(
         table=copy.table.name,
         column=copy.old.name,
-        parked=parked,
+        parked=copy.parked,
         sync=mirror,
         new=copy.new,
         default=copy.default,
         previous=copy.old.default,
         sequence=copy.old.sequence,
-        renames=tuple(_renames(copy)),
+        renames=tuple(renames(copy, _table.own_indexes(copy.table, copy.old), own)),
     )
     yield from parking(park, copy.settings)
 
@@ -207,16 +235,18 @@ def parking(park: ParkColumn, settings: Settings) -> Iterator[PlannedStep]:
     yield PlannedStep(phase, purge, f"drop the parked {where} with its sync")
 
 
-def _renames(copy: Copy) -> Iterator[Rename]:
-    names: list[tuple[str, str]] = [("index", i.name) for i in _table.own_indexes(copy.table, copy.old)]
-    names += [("constraint", c.name) for c in _table.own_constraints(copy.table, copy.old)]
+def renames(copy: Copy, indexes: Iterable[Index], found: Iterable[Constraint]) -> Iterator[Rename]:
+    """The twins take the names of what they stand for."""
+    names: list[tuple[str, str]] = [("index", index.name) for index in indexes]
+    names += [("constraint", constraint.name) for constraint in found]
     for kind, name in names:
         parked = shortened(name, f"_parked_{copy.sync_id[:6]}")
         yield Rename("index" if kind == "index" else "constraint", name, parked)
         yield Rename("index" if kind == "index" else "constraint", copy.named(name), name)
 
 
-def _notes(copy: Copy) -> Iterator[str]:
+def notes_of(copy: Copy) -> Iterator[str]:
+    """What the operator must know of any copy."""
     if copy.old.default is not None and not copy.old.not_null:
         yield (
             f"{copy.where} has a default and may be NULL: an INSERT through the new shape with an explicit NULL"

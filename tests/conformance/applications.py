@@ -103,7 +103,8 @@ class Session:
         each += [self._move, self._insert_little] if self._upsert_on else [self._insert_little]
         each += [self._upsert, self._upsert] if self._upsert_on else []
         for fact in facts:
-            each += [self._of(self._update, fact), self._of(self._update_many, fact), self._of(self._same, fact)]
+            each += [self._of(self._update, fact), self._of(self._same, fact)]
+            each += [] if fact.unique else [self._of(self._update_many, fact)]
         return each
 
     def round(self) -> None:
@@ -165,7 +166,7 @@ class Session:
         for fact in self._shared.scene.example.facts:
             if side == "old" and not fact.old:
                 continue
-            if not (little and self._may_be_left_out(side, columns(fact, side))):
+            if fact.unique or not (little and self._may_be_left_out(side, columns(fact, side))):
                 given |= self._texts((self._sides_of(fact) or (side,))[0], fact, inserts=True)
         others = self._other_texts()
         if little:

@@ -36,6 +36,7 @@ class Fact(_Model):
     down: dict[str, str] = {}
     lossy: Values = {}
     one_way: bool = Field(default=False, description="nothing leads back: new versions write only after contract")
+    unique: bool = Field(default=False, description="no two rows hold the same: it is always given, and to one row")
 
 
 class Place(_Model):

@@ -180,6 +180,7 @@ class _Renamer:
             new=self.values(fact.new),
             lossy=self.values(fact.lossy),
             one_way=fact.one_way,
+            unique=fact.unique,
             up={str(self.name(name)): self.sql(text) for name, text in fact.up.items()},
             down={str(self.name(name)): self.sql(text) for name, text in fact.down.items()},
         )

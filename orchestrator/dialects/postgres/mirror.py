@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from psycopg.sql import Composable, Composed
 
 from orchestrator.core.sync import Mirror, Part
+from orchestrator.dialects.postgres import claims
 from orchestrator.dialects.postgres.calls import NONE, Names, call, key, nulls, reject
 from orchestrator.dialects.postgres.text import fill, joined, literal, name, raw
 
 
 def body(sync: Mirror, parked: Names = NONE) -> Composed:
     """The source of the trigger function, over the present names of the old columns."""
-    written = _Written(sync, parked)
+    written = _Written(sync.when_parked() if parked else sync, parked)
     return fill(
         """
 DECLARE
@@ -47,7 +48,7 @@ BEGIN
         IF {no_new} OR {new_says_more} THEN
             {down}
         END IF;
-    END IF;{accepted}{required}
+    END IF;{accepted}{required}{claimed}
     RETURN NEW;
 END """,
         declared=joined("\n    ", written.declared()),
@@ -62,6 +63,7 @@ END """,
         new_says_more=written.new_says_more(),
         accepted=written.accepted(),
         required=joined("", written.required()),
+        claimed=claims.claimed(sync) if written.claiming else fill(""),
     )
 
 
@@ -88,6 +90,12 @@ class _Written:
             yield raw("excused boolean := false;")
         if list(self.defaults()):
             yield raw("unset boolean := true;")
+        if self.claiming:
+            yield from map(raw, claims.DECLARED)
+
+    @property
+    def claiming(self) -> bool:
+        return bool(self.sync.claims) and not self.parked
 
     def up(self) -> Composed:
         return self._assign("up", self.sync.news, self.news, self.olds, raw("failed := true;"))
@@ -96,6 +104,8 @@ class _Written:
         failed = raw("failed := true; lost := true;")
         if not self.sync.reversible:
             return joined(" ", [*_emptied(self.olds), failed])
+        if self.sync.strict and not self.parked and self.sync.olds[0].value is not None:
+            return self._held_to()
         return self._assign("down", self.sync.olds, self.olds, self.news, failed)
 
     def _assign(
@@ -114,7 +124,7 @@ class _Written:
         needed = [column for column, part in zip(into, parts, strict=True) if part.required]
         return fill(
             """BEGIN
-                {assigned}{null}
+                {assigned}{null}{lossy}
             EXCEPTION WHEN OTHERS THEN
                 {emptied}
                 {failed}
@@ -122,10 +132,48 @@ class _Written:
             END;""",
             assigned=assigned,
             null=self._null(direction, needed, into, sources, failed) if needed else fill(""),
+            lossy=self._lossy(failed) if self.sync.strict and direction == "down" else fill(""),
             emptied=joined(" ", _emptied(into)),
             failed=failed,
             reject=reject(self.sync, direction, "SQLSTATE", "SQLERRM"),
         )
+
+    def _held_to(self) -> Composed:
+        """A key that the old type cannot hold as it is fails its writer: old versions would not find its row."""
+        return fill(
+            """NEW.{o} := {value};
+            IF NEW.{n} IS NOT NULL AND {differs} THEN
+                RAISE EXCEPTION 'a new value of column % of relation % does not come back from %', {new}, TG_TABLE_NAME, {old}
+                    USING ERRCODE = 'numeric_value_out_of_range', COLUMN = {new}, TABLE = TG_TABLE_NAME,
+                    SCHEMA = TG_TABLE_SCHEMA, HINT = 'Until the change is contracted, old versions must find the row, too.';
+            END IF;""",
+            o=name(self.olds[0]),
+            n=name(self.news[0]),
+            value=self._value(self.sync.olds[0], self.news),
+            differs=self.does_not_come_back(),
+            new=literal(self.news[0]),
+            old=literal(self.olds[0]),
+        )
+
+    def _lossy(self, failed: Composable) -> Composed:
+        """Once parked, the old column holds a key as it is or not at all."""
+        return fill(
+            """
+                IF NEW.{o} IS NOT NULL AND {differs} THEN
+                    NEW.{o} := NULL;
+                    {failed}
+                    {reject}
+                END IF;""",
+            o=name(self.olds[0]),
+            differs=self.does_not_come_back(),
+            failed=failed,
+            reject=reject(self.sync, "down", "'22003'", "'the value does not come back'"),
+        )
+
+    def does_not_come_back(self) -> Composed:
+        """By image, since it stands in for the other one under an index."""
+        back = self._value(self.sync.news[0], self.olds)
+        return fill("pg_catalog.record_image_ne(ROW(NEW.{n}), ROW({back}))", n=name(self.news[0]), back=back)
 
     def _null(
         self, direction: str, needed: list[str], into: tuple[str, ...], sources: tuple[str, ...], failed: Composable
@@ -180,7 +228,7 @@ class _Written:
         if any(part.default is not None and not part.default_volatile for part in self.sync.olds):
             yield raw("unset")
         for column, part in zip(self.olds, self.sync.olds, strict=True):
-            if part.default is None:
+            if part.default is None and not part.default_volatile:
                 yield fill("NEW.{o} IS NULL", o=name(column))
 
     def old_missing(self) -> Iterator[Composed]:

@@ -154,7 +154,7 @@ def retarget(statement: str, old: str, new: str) -> str:
         elif isinstance(node, nodes.IndexElem) and node.name == old:
             node.name = new
         elif isinstance(node, nodes.Constraint):
-            for attribute in (*node.keys, *node.fk_attrs):
+            for attribute in (*node.keys, *node.fk_attrs, *node.fk_del_set_cols):
                 if attribute.string.sval == old:
                     attribute.string.sval = new
     return str(postgast.deparse(tree))
@@ -184,14 +184,31 @@ def partition_index_statement(definition: str, name: str, schema: str, table: st
     return str(postgast.deparse(tree))
 
 
-def constraint_definition(table: str, definition: str, renamed: tuple[str, str] | None) -> str:
-    """The part after ADD CONSTRAINT name, retargeted, without NOT VALID. ``table`` is quoted already."""
+def constraint_definition(
+    table: str, definition: str, renamed: tuple[str, str] | None, referred: tuple[str, str] | None = None
+) -> str:
+    """The part after ADD CONSTRAINT name, retargeted, without NOT VALID. ``table`` is quoted already.
+
+    ``referred`` (column, its copy) is of the table that a foreign key refers to.
+    """
     head = f"ALTER TABLE {table} ADD CONSTRAINT orch_name "
     text = definition.removesuffix(" NOT VALID")
     statement = head + text
     if renamed is not None:
         statement = retarget(statement, *renamed)
+    if referred is not None:
+        statement = _referring(statement, *referred)
     return statement[statement.index(" ADD CONSTRAINT orch_name ") + len(" ADD CONSTRAINT orch_name ") :]
+
+
+def _referring(statement: str, old: str, new: str) -> str:
+    tree = postgast.parse(statement)
+    for _, node in postgast.walk(tree):
+        if isinstance(node, nodes.Constraint):
+            for attribute in node.pk_attrs:
+                if attribute.string.sval == old:
+                    attribute.string.sval = new
+    return str(postgast.deparse(tree))
 
 
 def is_type(text_: str) -> bool:

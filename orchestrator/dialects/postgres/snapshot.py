@@ -20,6 +20,7 @@ from orchestrator.core.catalog import (
     Dependent,
     Index,
     IndexExtras,
+    Sequence,
     Table,
     TableName,
     Trigger,
@@ -73,10 +74,22 @@ SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
            AND o.refobjsubid = a.attnum AND o.deptype = 'a' AND s.relkind = 'S' LIMIT 1),
        ARRAY(SELECT ARRAY[g.privilege_type, CASE g.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
                           g.is_grantable::text]
-               FROM pg_catalog.aclexplode(a.attacl) g)
+               FROM pg_catalog.aclexplode(a.attacl) g), a.attidentity = 'a'
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
  WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+"""
+_SEQUENCES = """
+SELECT a.attname, n.nspname, c.relname, pg_catalog.format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement, s.seqmin,
+       s.seqmax, s.seqcache, s.seqcycle, pg_catalog.obj_description(c.oid, 'pg_class'),
+       ARRAY(SELECT ARRAY[g.privilege_type, CASE g.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
+                          g.is_grantable::text]
+               FROM pg_catalog.aclexplode(c.relacl) g WHERE g.grantee <> c.relowner)
+  FROM pg_catalog.pg_depend o JOIN pg_catalog.pg_sequence s ON s.seqrelid = o.objid
+  JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = o.refobjid AND a.attnum = o.refobjsubid
+ WHERE o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass AND o.refobjid = %s
+   AND o.deptype IN ('a', 'i') ORDER BY c.relname DESC
 """
 _INDEXES = """
 SELECT c.relname, pg_catalog.pg_get_indexdef(i.indexrelid),
@@ -112,7 +125,11 @@ SELECT k.conname, k.contype::text,
        pg_catalog.obj_description(k.oid, 'pg_constraint'),
        ARRAY(SELECT DISTINCT w.ev_class::regclass::text FROM pg_catalog.pg_depend d
                JOIN pg_catalog.pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
-              WHERE d.refclassid = 'pg_constraint'::regclass AND d.refobjid = k.oid ORDER BY 1)
+              WHERE d.refclassid = 'pg_constraint'::regclass AND d.refobjid = k.oid ORDER BY 1),
+       (SELECT ARRAY[n.nspname::text, r.relname::text] FROM pg_catalog.pg_class r
+          JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace WHERE r.oid = k.conrelid),
+       ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS u(attnum, place)
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum ORDER BY u.place)
   FROM pg_catalog.pg_constraint k
  WHERE (k.conrelid = %(oid)s OR k.contype = 'f' AND k.confrelid = %(oid)s) AND k.contype IN ('c', 'f', 'p', 'u', 'x')
    AND k.conparentid = 0 ORDER BY k.conname
@@ -157,7 +174,8 @@ SELECT CASE d.classid WHEN 'pg_rewrite'::regclass THEN 'view' WHEN 'pg_policy'::
                 ON g.attrelid = f.adrelid AND g.attnum = f.adnum
              WHERE f.oid = d.objid AND g.attgenerated <> '' AND g.attnum <> d.refobjsubid))
 UNION
-SELECT 'dependent', pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), '*'
+SELECT CASE d.classid WHEN 'pg_attrdef'::regclass THEN 'default' ELSE 'dependent' END,
+       pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), '*'
   FROM pg_catalog.pg_depend d
  WHERE d.deptype = 'n'
    AND (d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s
@@ -290,7 +308,8 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
         return connection.execute(query.encode(), {"oid": oid} if "%(oid)s" in query else (oid,)).fetchall()
 
     head = connection.execute(_TABLE.encode(), (MADE_BY, oid)).fetchall()[0]
-    columns = tuple(_column(connection, row) for row in rows(_COLUMNS))
+    sequences = {row[0]: _sequence(*row[1:]) for row in rows(_SEQUENCES)}
+    columns = tuple(_column(connection, row, sequences.get(row[0])) for row in rows(_COLUMNS))
     return Table(
         name=TableName(head[1], head[2]),
         kind=head[3],
@@ -321,7 +340,7 @@ def _constraint(connection: psycopg.Connection, row: tuple[Any, ...], columns: t
     types = {column.name: column.type for column in columns if column.name in over}
     refused = () if inbound else demands(connection, kind, types, definition, condition)
     where = TableName(*references) if references else None
-    index, deferrable, comment, views = others
+    index, deferrable, comment, views, source, source_columns = others
     return Constraint(
         name=name,
         kind=kind,
@@ -337,6 +356,8 @@ def _constraint(connection: psycopg.Connection, row: tuple[Any, ...], columns: t
         deferrable=deferrable,
         comment=comment,
         views=tuple(views),
+        source=TableName(*source) if inbound else None,
+        source_columns=tuple(source_columns) if inbound else (),
     )
 
 
@@ -353,7 +374,13 @@ def _trigger(*row: Any) -> Trigger:
     return Trigger(name, before, each_row, insert, update, tuple(columns), function, ours)
 
 
-def _column(connection: psycopg.Connection, row: tuple[Any, ...]) -> Column:
+def _sequence(schema: str, name: str, *facts: Any) -> Sequence:
+    *numbers, comment, grants = facts
+    all_facts = (*numbers, comment, tuple(_grants(grants)))
+    return Sequence(TableName(schema, name), *all_facts)
+
+
+def _column(connection: psycopg.Connection, row: tuple[Any, ...], numbers: Sequence | None) -> Column:
     default, generated = row[3], row[5]
     return Column(
         name=row[0],
@@ -368,6 +395,8 @@ def _column(connection: psycopg.Connection, row: tuple[Any, ...]) -> Column:
         statistics=row[8],
         sequence=row[9],
         grants=tuple(_grants(row[10])),
+        always=row[11],
+        numbers=numbers,
     )
 
 

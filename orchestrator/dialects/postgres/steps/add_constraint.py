@@ -8,7 +8,13 @@ from orchestrator.core.ports import Observation
 from orchestrator.core.step import AddConstraint
 from orchestrator.dialects.postgres import parser
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
-from orchestrator.dialects.postgres.steps._alter import alter, drop_constraint_if_exists, exclusive, not_null_check
+from orchestrator.dialects.postgres.steps._alter import (
+    alter,
+    commented,
+    drop_constraint_if_exists,
+    exclusive,
+    not_null_check,
+)
 from orchestrator.dialects.postgres.steps._seen import (
     ABSENT,
     DONE,
@@ -26,7 +32,7 @@ def _render(step: AddConstraint) -> Rendered:
     lock = exclusive(step.table)
     if step.references is not None:
         lock = f"SHARE ROW EXCLUSIVE on {step.table} and {step.references}, catalog change only"
-    return Rendered(((_statement(step),),), lock, (undo,))
+    return Rendered(((_statement(step), *commented(step.table, step.name, step.comment)),), lock, (undo,))
 
 
 def _statement(step: AddConstraint) -> Composed:
@@ -39,7 +45,7 @@ def _definition(step: AddConstraint) -> str:
     if step.not_null is not None:
         return not_null_proof(step.not_null)
     assert step.definition is not None  # noqa: S101 - one of the two is always given
-    return parser.constraint_definition(text(table(step.table)), step.definition, step.renamed)
+    return parser.constraint_definition(text(table(step.table)), step.definition, step.renamed, step.referred)
 
 
 def _observe(look: Look, step: AddConstraint) -> Observation:

@@ -8,6 +8,7 @@ from orchestrator.core.ports import Observation
 from orchestrator.core.step import DropConstraint
 from orchestrator.dialects.postgres import parser
 from orchestrator.dialects.postgres.kinds import Kind, Look, Message, Rendered
+from orchestrator.dialects.postgres.snapshot import quoted_name
 from orchestrator.dialects.postgres.steps._alter import (
     alter,
     commented,
@@ -49,9 +50,22 @@ def _undo(step: DropConstraint) -> Iterator[Message]:
         yield (validate(step.table, step.name),)
 
 
+_OVER = """
+SELECT ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)) FROM pg_catalog.pg_constraint k
+ WHERE k.conrelid = pg_catalog.to_regclass(%s) AND k.conname = %s
+"""
+
+
+def _succeeded(look: Look, step: DropConstraint) -> bool:
+    return look.row(_OVER, quoted_name(step.table), step.name) == ([step.successor],)
+
+
 def _observe(look: Look, step: DropConstraint) -> Observation:
     if (wrong := missing(columns(look, step.table), step.table)) is not None:
         return wrong
+    if step.successor is not None and _succeeded(look, step):
+        return DONE
     if (wrong := other_constraint(look, step.table, step.name, step.definition)) is not None:
         return wrong
     found = constraint(look, step.table, step.name)

@@ -20,7 +20,7 @@ def _render(step: DropIndex) -> Rendered:
 
 
 def _statement(step: DropIndex) -> str:
-    return parser.index_statement(step.definition, step.name, None, step.extras.tablespace)
+    return parser.index_statement(step.definition, step.name, step.renamed, step.extras.tablespace)
 
 
 def _observe(look: Look, step: DropIndex) -> Observation:
