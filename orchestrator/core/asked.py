@@ -13,7 +13,8 @@ class ExpressionFacts:
     """What the server says of an expression over a table's row.
 
     ``volatility`` is i, s or v; ``clock`` marks a value that depends on the statement's time or user;
-    ``error`` is the server's refusal, if it refused.
+    ``error`` is the server's refusal, if it refused. ``of_null`` says that it makes a value of a row of NULLs, which is asked for
+    partitioned tables only.
     """
 
     columns: tuple[str, ...] = ()
@@ -21,6 +22,7 @@ class ExpressionFacts:
     clock: bool = False
     type: str = ""
     error: str | None = None
+    of_null: bool = False
 
 
 @dataclass(frozen=True, slots=True)

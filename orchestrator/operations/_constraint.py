@@ -19,6 +19,7 @@ from orchestrator.operations._model import key_of
 def free_name(table: Table, name: str) -> None:
     """Refuse the name of a constraint or index that the table has. Raises PlanRefused."""
     taken = [c.name for c in table.constraints if not c.inbound] + [index.name for index in table.indexes]
+    taken += [own.name for p in table.partitioning.partitions for own in p.own] if table.partitioning else []
     if name in taken:
         raise PlanRefused(f"{table.name} has a constraint or index {name} already", "choose another name:")
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from orchestrator.core.catalog import Column, Constraint, Index, Table
+from orchestrator.core.catalog import Catalog, Column, Constraint, Index, Table
 from orchestrator.core.plan import Draft, PhaseName, PlannedStep, Settings
 from orchestrator.core.step import (
     AddColumn,
     AddConstraint,
     Backfill,
-    CreateIndex,
     InstallSync,
     ParkColumn,
     PurgeColumn,
@@ -28,6 +27,7 @@ from orchestrator.core.step import (
 )
 from orchestrator.core.sync import Conversion, Mirror, Part, Rule
 from orchestrator.operations import _table
+from orchestrator.operations._index import built
 from orchestrator.operations._model import key_of, shortened, trigger_name
 
 
@@ -80,9 +80,11 @@ class Copy:
         return shortened(self.new, f"_nn_{self.sync_id[:6]}")
 
 
-def preconditions(table: Table, column: Column) -> None:
+def preconditions(catalog: Catalog, table: Table, column: Column) -> None:
     """Everything that would stop the copy later. Raises PlanRefused."""
-    _table.synced(table)
+    _table.synced(table, partitioned=True)
+    _table.whole_column(table, column)
+    _table.foreign_keys_not_valid(catalog, table, _table.own_constraints(table, column))
     _table.plain_column(table, column)
     _table.not_in_sync(table, column)
     _table.not_unique(table, column)
@@ -172,14 +174,9 @@ def _built(copy: Copy) -> Iterator[PlannedStep]:
 
 def twin(copy: Copy, index: Index, phase: PhaseName, rule: Rule | None = None) -> PlannedStep:
     """An index of the old column, built over the new one."""
-    create = CreateIndex(
-        copy.table.name,
-        copy.named(index.name),
-        definition=index.definition,
-        renamed=(copy.old.name, copy.new),
-        rule=rule,
-    )
-    return PlannedStep(phase, create, f"build {create.name}, the twin of {index.name}")
+    name = copy.named(index.name)
+    create = built(copy.table, name, index.definition, rule=rule, renamed=(copy.old.name, copy.new))
+    return PlannedStep(phase, create, f"build {name}, the twin of {index.name}")
 
 
 def constraints(copy: Copy, found: Iterable[Constraint], phase: PhaseName) -> Iterator[PlannedStep]:

@@ -17,7 +17,8 @@ from orchestrator.operations import _table
 
 def draft(table: Table, column: Column, default: str | None) -> Draft:
     """The one Step, in its phase. Raises PlanRefused."""
-    _table.alone(table)
+    _table.alone(table, partitioned=True)
+    _table.nothing_own(table, column, "default of")
     _table.not_in_sync(table, column)
     if column.identity or column.generated:
         kind = "an identity" if column.identity else "a generated"

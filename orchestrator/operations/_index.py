@@ -101,13 +101,18 @@ class Asked:
         return words + (f" WHERE (\n{self.where}\n)" if self.where is not None else "")
 
 
-def built(table: Table, name: str, definition: str, extras: IndexExtras = NO_EXTRAS, rule: Rule | None = None) -> Step:
+def built(
+    table: Table,
+    name: str,
+    definition: str,
+    extras: IndexExtras = NO_EXTRAS,
+    rule: Rule | None = None,
+    renamed: tuple[str, str] | None = None,
+) -> Step:
     """The Step that builds an index without blocking writes: at once, or partition by partition."""
     if table.partitioning is None:
-        return CreateIndex(table.name, name, definition=definition, extras=extras, rule=rule)
-    return CreatePartitionedIndex(
-        table.name, name, definition, comment=extras.comment, tablespace=extras.tablespace, rule=rule
-    )
+        return CreateIndex(table.name, name, definition=definition, renamed=renamed, extras=extras, rule=rule)
+    return CreatePartitionedIndex(table.name, name, definition, renamed, extras.comment, extras.tablespace, rule)
 
 
 def dropped(table: Table, name: str, definition: str, extras: IndexExtras) -> Step:

@@ -6,8 +6,10 @@ Each obstacle is named with the reason and the way around.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
+from orchestrator.core.asked import Question
 from orchestrator.core.catalog import Catalog, Column, Constraint, Index, Table
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.plan import Settings
@@ -75,6 +77,42 @@ def synced(table: Table, *, partitioned: Literal[True] | str = BY_STATEMENT) -> 
         raise PlanRefused(
             f"{table.name} is published for UPDATE without a replica identity: every UPDATE of it fails, a backfill's too",
             "ALTER TABLE … REPLICA IDENTITY USING INDEX, or FULL, first",
+        )
+
+
+def whole_column(table: Table, column: Column, *kinds: str) -> None:
+    """Refuse a column by which rows find their partition, too. Raises PlanRefused."""
+    if table.partitioning is not None and column.name in table.partitioning.columns:
+        raise PlanRefused(
+            f"{table.name} is partitioned by {column.name}: PostgreSQL keeps that column as it is",
+            "make a new table, partitioned as it shall be, and carry the rows over",
+        )
+    nothing_own(table, column, *kinds)
+
+
+def nothing_own(table: Table, column: Column, *kinds: str) -> None:
+    """Refuse a column of which a partition has something of its own, of these kinds or any. Raises PlanRefused."""
+    for partition in table.partitioning.partitions if table.partitioning else ():
+        found = [
+            f"{o.kind} {o.name}" for o in partition.own if column.name in o.columns and o.kind in (kinds or (o.kind,))
+        ]
+        if found:
+            raise PlanRefused(
+                f"partition {partition.name} has of its own, over {table.name}.{column.name}: {', '.join(found)}",
+                "drop it there, or give it to the whole table, first: what is one partition's would be lost",
+            )
+
+
+def null_stays(catalog: Catalog, table: Table, question: Question, what: str) -> None:
+    """Refuse an expression that makes a value of NULL, where rows move between partitions (F13). Raises PlanRefused.
+
+    A row that moves comes in as an INSERT, in which a NULL that was written cannot be told from one that was left out.
+    """
+    if table.partitioning is not None and catalog.fact(question).of_null:
+        raise PlanRefused(
+            f"{what} makes a value of NULL, and {table.name} is partitioned: a row that moves to another partition is inserted"
+            " there, where a NULL that was written looks like one that was left out",
+            "let up and down leave NULL as it is, as strict functions and operators do",
         )
 
 
@@ -177,8 +215,25 @@ def own_indexes(table: Table, column: Column) -> tuple[Index, ...]:
     found = tuple(index for index in table.indexes if column.name in index.columns)
     for index in found:
         if not index.valid:
-            raise PlanRefused(f"index {index.name} is invalid", f"DROP INDEX CONCURRENTLY {index.name}, or REINDEX it")
+            whole = f"ALTER INDEX {index.name} ATTACH PARTITION an index of every partition, or DROP INDEX it"
+            way = whole if table.partitioning else f"DROP INDEX CONCURRENTLY {index.name}, or REINDEX it"
+            raise PlanRefused(f"index {index.name} is invalid", way)
     return found
+
+
+_NOT_VALID_KEYS = 180000
+"""The server version from which a foreign key of a partitioned table can be added NOT VALID."""
+
+
+def foreign_keys_not_valid(catalog: Catalog, table: Table, constraints: Iterable[Constraint]) -> None:
+    """Refuse foreign keys of a partitioned table that could be added only by a scan under lock. Raises PlanRefused."""
+    keys = [constraint.name for constraint in constraints if constraint.kind == "f"]
+    if table.partitioning is not None and keys and catalog.server_version < _NOT_VALID_KEYS:
+        raise PlanRefused(
+            f"foreign key {', '.join(keys)} of {table.name}: before PostgreSQL 18 a partitioned table cannot get one without"
+            " a scan of all partitions under lock",
+            "drop it by hand for the change and add it again afterwards, on each partition first (NOT VALID, then VALIDATE)",
+        )
 
 
 def own_constraints(table: Table, column: Column) -> tuple[Constraint, ...]:

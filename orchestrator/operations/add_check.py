@@ -42,7 +42,7 @@ class AddCheck(OperationModel):
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """NOT VALID, then VALIDATE, in contract."""
         table = catalog.table(self.table)
-        _table.alone(table)
+        _table.alone(table, partitioned=True)
         name = self._name(catalog)
         _constraint.free_name(table, name)
         checked(catalog, self._question(), what=f"check {name} of {table.name}", synced=True)

@@ -106,7 +106,7 @@ class AddColumn(OperationModel):
         """In one step where that costs nothing, else add, fill, prove."""
         table = catalog.table(self.table)
         new_column(table, self.column)
-        _table.writable(table)
+        _table.writable(table, partitioned=True)
         _table.no_publication(table)
         if self.identity is not None:
             self._possible(catalog)
@@ -114,12 +114,21 @@ class AddColumn(OperationModel):
         if self.generated is not None:
             return self._generated(catalog, table)
         if self.fill is not None:
-            _table.synced(table)
+            _table.synced(table, partitioned=True)
+            self._refuse_nullable(table)
             return Draft(tuple(self._with_fill(catalog, table, settings)))
         volatile = self._default_volatile(catalog)
         if volatile:
             return Draft(tuple(self._with_volatile_default(catalog, table, settings)))
         return Draft((self._add(catalog, table, self.default, self.not_null),))
+
+    def _refuse_nullable(self, table: Table) -> None:
+        if table.partitioning is not None and not self.not_null:
+            raise PlanRefused(
+                f"{table.name} is partitioned: a row that moves to another partition is inserted there, where fill would take"
+                f" a NULL that was written into {self.column} for one that was left out",
+                "say not_null: true, or use default:",
+            )
 
     def _default_volatile(self, catalog: Catalog) -> bool:
         if self.default is None:

@@ -61,9 +61,10 @@ class ChangeType(OperationModel):
         """Copy through ``up``, keep in sync, fill, switch, park."""
         table = catalog.table(self.table)
         column = table.column(self.column)
-        preconditions(table, column)
+        preconditions(catalog, table, column)
         _table.may_be_null(catalog, table, column)
         new_column(table, self.to)
+        self._null_stays(catalog, table, column)
         if column.default is not None and self.default is None:
             raise PlanRefused(
                 f"{table.name}.{self.column} has the default {column.default}; the new column's is not said",
@@ -86,6 +87,14 @@ class ChangeType(OperationModel):
             reversible=self.down != "none",
         )
         return draft(copy, ())
+
+    def _null_stays(self, catalog: Catalog, table: Table, column: Column) -> None:
+        """Where no row may hold NULL, none that was written can be taken for one that was left out."""
+        if column.not_null:
+            return
+        _table.null_stays(catalog, table, self._up_question(), f"up of {table.name}.{self.column}")
+        if self.down != "none":
+            _table.null_stays(catalog, table, self._down_question(), f"down of {table.name}.{self.to}")
 
     def _up(self, catalog: Catalog, table: Table, sync_id: str) -> Conversion:
         what = f"up of {table.name}.{self.column}"

@@ -94,7 +94,14 @@ def _steps(table: Table, column: Column, fill: Fill | None, settings: Settings) 
 
 
 def _refuse(table: Table, column: Column, down: str | None) -> None:
-    _table.synced(table)
+    _table.synced(table, partitioned=True)
+    _table.whole_column(table, column)
+    if table.partitioning is not None and down is not None and not column.not_null:
+        raise PlanRefused(
+            f"{table.name} is partitioned and {column.name} may be NULL: a row that moves to another partition is inserted there,"
+            " where down would take a NULL that was written for one that was left out",
+            "leave out down:, or set_not_null the column by a change before this one",
+        )
     _table.not_in_sync(table, column)
     _table.no_dependents(table, column)
     _table.not_unique(table, column)

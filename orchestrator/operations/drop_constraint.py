@@ -40,7 +40,8 @@ class DropConstraint(OperationModel):
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """Drop it in expand, or a key in contract."""
         table, found = catalog.table(self.table), self._found(catalog)
-        _table.alone(table)
+        _table.alone(table, partitioned=True)
+        _of_partitions(catalog, table, found)
         if found.kind in "cf":
             return _rule_dropped(table, found)
         _refuse(table, found)
@@ -52,6 +53,18 @@ class DropConstraint(OperationModel):
 
 def _index_names(found: Constraint) -> tuple[str, ...]:
     return () if found.kind in "cf" else (f"index {found.index}",)
+
+
+def _of_partitions(catalog: Catalog, table: Table, found: Constraint) -> None:
+    """Refuse what undo could not put back on a partitioned table."""
+    if table.partitioning is None:
+        return
+    _table.foreign_keys_not_valid(catalog, table, [found])
+    if found.kind not in "cf":
+        raise PlanRefused(
+            f"{table.name} is a partitioned table: undo could not make its key {found.name} again without blocking writes",
+            _table.BY_STATEMENT,
+        )
 
 
 def _refuse(table: Table, found: Constraint) -> None:

@@ -45,7 +45,7 @@ class DropNotNull(OperationModel):
 
 
 def _refuse(table: Table, column: Column) -> None:
-    _table.alone(table)
+    _table.alone(table, partitioned=True)
     _table.not_in_sync(table, column)
     where = f"{table.name}.{column.name}"
     if not column.not_null:

@@ -89,7 +89,7 @@ class ReplaceEnum(OperationModel):
                 f"{table.name}.{self.column} is of type {column.type}, which is no enum type",
                 "use change_type, with up: and down: as expressions",
             )
-        _refuse(table, column)
+        _refuse(catalog, table, column)
         new_column(table, self.to)
         name, there = self._new(catalog)
         if name == enum.name:
@@ -212,8 +212,9 @@ def _literal(value: str, type_: str) -> str:
     return f"'{quoted}'::{type_}"
 
 
-def _refuse(table: Table, column: Column) -> None:
-    preconditions(table, column)
+def _refuse(catalog: Catalog, table: Table, column: Column) -> None:
+    _table.writable(table, partitioned="create the type, then change_type the column with up: and down:")
+    preconditions(catalog, table, column)
     speaks = [("constraint", c.name, "drop_constraint") for c in _table.own_constraints(table, column)]
     speaks += [("index", i.name, "drop_index") for i in _table.own_indexes(table, column) if i.evaluates]
     for kind, name, way in speaks:

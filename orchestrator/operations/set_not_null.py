@@ -48,7 +48,8 @@ class SetNotNull(OperationModel):
         """Fill if asked, prove, set."""
         table = catalog.table(self.table)
         column = table.column(self.column)
-        _table.synced(table)
+        _table.synced(table, partitioned=True)
+        _table.whole_column(table, column, "NOT NULL of")
         _table.not_in_sync(table, column)
         if column.not_null:
             raise PlanRefused(f"{table.name}.{self.column} is NOT NULL already", "leave the operation out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +37,7 @@ SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0
 
 
 def partition(link: psycopg.Connection[Any], table: str, key: bytes, partitions: Sequence[bytes]) -> None:
-    """Partition a table. What a partitioned table cannot have (it is not unique within a partition) is left out."""
+    """Partition a table. What is unique there has the partition key, too, since it is so within a partition only."""
     name = sql.Identifier(table)
     hanging = [row[0] for row in link.execute(_HANGING, {"t": name.as_string(link)}).fetchall()]
     owned = link.execute(_SEQUENCES, [name.as_string(link)]).fetchall()
@@ -60,3 +61,10 @@ def partition(link: psycopg.Connection[Any], table: str, key: bytes, partitions:
             link.execute(statement.encode())
         except psycopg.errors.FeatureNotSupported:
             assert "UNIQUE" in statement, statement
+            wider = re.sub(r" (UNIQUE|USING btree) \(", lambda found: f"{found[0]}{column_of(key)}, ", statement)
+            link.execute(wider.encode())
+
+
+def column_of(key: bytes) -> str:
+    """What the table is partitioned by, without how."""
+    return key.decode().partition("(")[2].removesuffix(")")

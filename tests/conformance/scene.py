@@ -88,10 +88,10 @@ KEYS = (
     ),
     Key(
         "list",
-        partitioned="LIST (({id} % 3))",
+        partitioned="LIST ({id})",
         partitions=(
-            """CREATE TABLE "by three" PARTITION OF {t} FOR VALUES IN (0)""",
-            """CREATE TABLE "not by three" PARTITION OF {t} FOR VALUES IN (1, 2)""",
+            """CREATE TABLE "some" PARTITION OF {t} FOR VALUES IN (2, 3, 5, 7, 11, 13, 1001, 1003, 1005, 1007, 1009)""",
+            """CREATE TABLE "all others" PARTITION OF {t} DEFAULT""",
         ),
     ),
 )

@@ -11,11 +11,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from orchestrator.core.errors import PlanRefused
 from tests.conformance.applications import Shared
 from tests.conformance.example import Example
 from tests.conformance.partitions import partition
-from tests.conformance.scene import KEYS, Key, Scene, hostile, renamed
-from tests.conformance.walk import Walk
+from tests.conformance.scene import KEYS, Key, Scene, change_file, hostile, renamed
+from tests.conformance.walk import FRAME, Walk
 from tests.service.world import Copies, World, service_at
 
 ORDINARY = "public"
@@ -56,6 +57,19 @@ class Stage:
         urls = {which: self._prepared(scene, plain=which == "new") for which in ("app", "old", "new")}
         world = World(urls["app"], self._stack.enter_context(service_at(urls["app"])))
         return Walk(world, Shared(scene, urls), self._stack)
+
+    def refusal(self, example: Example, schema: str, key: Key) -> str | None:
+        """Why the operation refuses the example on one point of the axes when planning, if it does."""
+        if schema != ORDINARY:
+            names = self._names(example)
+            example = renamed(example, hostile(names.every), schema, names.types)
+        scene = Scene(example, schema, key)
+        with service_at(self._prepared(scene, plain=False)) as service:
+            try:
+                service.plan(change_file(scene, "asked", FRAME), "asked.yaml")
+            except PlanRefused as refused:
+                return refused.message
+        return None
 
     def world(self, example: Example) -> World:
         """The example as it is written, without applications."""

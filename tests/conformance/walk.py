@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from orchestrator.core.errors import PlanRefused
 from state.model import State
 from tests.conformance.applications import VERSIONS, Shared, Traffic, rows_of
 from tests.conformance.mirror import Mirror
@@ -69,14 +68,6 @@ class Walk:
         self._go(change, State.COMPLETED)
         assert "purge.started" not in self._world.kinds(change)
         self._looks_like("new", "completed at once")
-
-    def refusal(self) -> str | None:
-        """Why the operation refuses the scene when planning, if it does."""
-        try:
-            self._world.service.plan(change_file(self._scene, "asked", FRAME), "asked.yaml")
-        except PlanRefused as refused:
-            return refused.message
-        return None
 
     def _submit(self, change: str, more: Mapping[str, Any] | None = None) -> str:
         file = change_file(self._scene, change, {**FRAME, **(more or {})})

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from orchestrator.core import step as steps
 from orchestrator.core.asked import ExpressionFacts
-from orchestrator.core.catalog import Column, Constraint, Dependent, Index, TableName, Trigger
+from orchestrator.core.catalog import (
+    Column,
+    Constraint,
+    Dependent,
+    Index,
+    Own,
+    Partition,
+    Partitioning,
+    TableName,
+    Trigger,
+)
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.gate import GatePolicy
 from orchestrator.core.plan import PHASES, Plan, PlannedStep, Query, parse_plan, plan_json
@@ -158,6 +168,9 @@ EXCLUDED = Constraint("no_two", "x", ("email",), "EXCLUDE …", True)
 UNIQUE = Index("one", "CREATE UNIQUE INDEX one ON public.orders (email)", ("email",), True, False, True)
 IDENTITY = Index("one", "CREATE UNIQUE INDEX one ON public.orders (email)", ("email",), True, False, True, None, True)
 OURS = Trigger("~orch", True, True, True, True, ("email", "status"), "orch_target.x", True)
+FAR = Partition(TableName("public", "far"), "f")
+OWNING = Partition(TableName("public", "near"), "r", (Own("index", "mine", ("email",)),))
+UNIQUE_NOTE = operation("add_index", columns=["note"], unique=True)
 INVALID = Index("broken", "CREATE INDEX broken ON public.orders (email)", ("email",), False, False, False)
 
 
@@ -166,7 +179,12 @@ INVALID = Index("broken", "CREATE INDEX broken ON public.orders (email)", ("emai
     [
         (RENAME, {"kind": "v"}, "public.orders is a view"),
         (RENAME, {"kind": "m"}, "materialized view"),
-        (RENAME, {"kind": "p"}, "partitioned table"),
+        (operation("add_unique", columns=["email"]), {"kind": "p"}, "partitioned table"),
+        (RENAME, {"kind": "p", "partitioning": Partitioning(("email",))}, "partitioned by email"),
+        (RENAME, {"kind": "p", "partitioning": Partitioning(("id",), False, (FAR,))}, "foreign tables: public.far"),
+        (RENAME, {"kind": "p", "partitioning": Partitioning(("id",), False, (OWNING,))}, "index mine"),
+        (UNIQUE_NOTE, {"kind": "p", "partitioning": Partitioning(("id",))}, "partitioned by id, which"),
+        (UNIQUE_NOTE, {"kind": "p", "partitioning": Partitioning(("note",), True)}, "partitioned by an expression"),
         (RENAME, {"kind": "f"}, "foreign table"),
         (RENAME, {"partition": True}, "is a partition"),
         (RENAME, {"inherits": True}, "inheritance"),

@@ -94,7 +94,7 @@ def test_what_would_stop_contract_is_found_at_plan_time(release: Release, setup:
     [
         ("CREATE VIEW w AS SELECT * FROM orders", "w", "is a view"),
         ("CREATE MATERIALIZED VIEW w AS SELECT * FROM orders", "w", "materialized view"),
-        ("CREATE TABLE w (id int, email text) PARTITION BY RANGE (id)", "w", "partitioned table"),
+        ("CREATE TABLE w (id int, email text) PARTITION BY RANGE (email)", "w", "is partitioned by email"),
         (
             "CREATE TABLE w (id int, email text) PARTITION BY RANGE (id); CREATE TABLE w1 PARTITION OF w DEFAULT",
             "w1",

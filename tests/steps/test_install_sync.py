@@ -139,3 +139,31 @@ def test_a_trigger_of_a_subscriber_must_always_fire(scene: Scene) -> None:
 def test_a_table_that_is_gone(scene: Scene) -> None:
     scene.run("DROP TABLE orders")
     assert scene.sees(InstallSync(MIRROR)).seen is Seen.FOREIGN
+
+
+PARTS = (
+    "DROP TABLE orders",
+    "CREATE TABLE orders (id bigint, email text, fresh text) PARTITION BY LIST (id)",
+    "CREATE TABLE one PARTITION OF orders FOR VALUES IN (1)",
+    "CREATE TABLE more PARTITION OF orders DEFAULT PARTITION BY HASH (id)",
+    "CREATE TABLE two PARTITION OF more FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+)
+
+
+@pytest.mark.parametrize("always", [False, True])
+@pytest.mark.parametrize("partition", ["one", "two", "more"])
+def test_every_partition_has_its_triggers(scene: Scene, partition: str, always: bool) -> None:
+    """One that is off on a single partition lets the shapes drift there."""
+    step = InstallSync(replace(MIRROR, always=always))
+    scene.run(*PARTS)
+    assert scene.sees(step).seen is Seen.ABSENT
+    scene.send(step)
+    assert scene.sees(step).seen is Seen.DONE
+    scene.run("CREATE TABLE three PARTITION OF orders FOR VALUES IN (3)")
+    assert scene.sees(step).seen is Seen.DONE
+    scene.run(f'ALTER TABLE ONLY {partition} DISABLE TRIGGER "~sync_upd"')
+    found = scene.sees(step)
+    assert found.seen is Seen.PARTIAL
+    assert f"trigger public.{partition} ~sync_upd" in found.detail
+    scene.send(step)
+    assert scene.sees(step).seen is Seen.DONE

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.sql import Composable, Composed
 
+from orchestrator.core.catalog import TableName
 from orchestrator.core.ports import Cursor, Mark, ValueRefused
 from orchestrator.core.step import Backfill
-from orchestrator.dialects.postgres import batches
+from orchestrator.dialects.postgres import batches, partitions
 from orchestrator.dialects.postgres.text import fill, joined, literal, raw, table
 
 Send = Callable[[Composed], psycopg.Cursor[Any]]
@@ -63,9 +64,9 @@ def estimate(link: psycopg.Connection, step: Backfill) -> int | None:
 
 def batch(link: psycopg.Connection, send: Send, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
     """Fill the next range; ``done`` once the range that has no end is filled."""
-    where, position, last = _range(link, step, cursor)
+    here, where, position, last = _range(link, step, cursor)
     moved = replace(cursor, position=position)
-    return _after(moved, _fill(send, step, mark, where, moved, last), done=last)
+    return _after(moved, _fill(send, here, mark, where, moved, last), done=last)
 
 
 def _after(cursor: Cursor, sent: _Sent, *, done: bool) -> Cursor:
@@ -76,16 +77,39 @@ def _after(cursor: Cursor, sent: _Sent, *, done: bool) -> Cursor:
     return replace(cursor, rows=rows, done=done, turn=turn, moves=moves, fenced=fenced)
 
 
-def _range(link: psycopg.Connection, step: Backfill, cursor: Cursor) -> tuple[Composable, tuple[str, ...] | None, bool]:
-    """The next range: its condition, the position it ends at, and whether it is the last."""
+Range = tuple[Backfill, Composable, tuple[str, ...] | None, bool]
+"""The Step as it is for the table at hand, the condition, the position it ends at, and whether it is the last."""
+
+
+def _range(link: psycopg.Connection, step: Backfill, cursor: Cursor) -> Range:
     if step.key:
         end = link.execute(batches.bound(step, cursor.position)).fetchone()
         position = None if end is None else tuple(end)
-        return batches.between(step, cursor.position, position), position or cursor.position, end is None
+        return step, batches.between(step, cursor.position, position), position or cursor.position, end is None
+    if partitions.is_partitioned(link, step.table):
+        return _range_of_partition(link, step, cursor.position)
     start = int(cursor.position[0]) if cursor.position else 0
+    where, end_page, last = _page_range(link, step, start)
+    return step, where, (str(end_page),), last
+
+
+def _page_range(link: psycopg.Connection, step: Backfill, start: int) -> tuple[Composable, int, bool]:
     total, density = _pages(link, step)
-    count = max(1, round(step.batch_rows / density))
-    return batches.pages(start, count), (str(start + count),), start + count >= total
+    end = start + max(1, round(step.batch_rows / density))
+    return batches.pages(start, end - start), end, end >= total
+
+
+def _range_of_partition(link: psycopg.Connection, step: Backfill, position: tuple[str, ...] | None) -> Range:
+    """Pages are counted within a partition: one partition after the other, in the order of their names."""
+    schema, name, page = position or ("", "", "0")
+    following = partitions.leaves_from(link, step.table, TableName(schema, name))
+    if not following:
+        return step, raw("false"), position, True
+    here = replace(step, table=following[0])
+    where, end, ended = _page_range(link, here, int(page) if here.table == TableName(schema, name) else 0)
+    if ended and len(following) > 1:
+        return here, where, (following[1].schema, following[1].name, "0"), False
+    return here, where, (here.table.schema, here.table.name, str(end)), ended
 
 
 def _pages(link: psycopg.Connection, step: Backfill) -> tuple[int, float]:
@@ -157,10 +181,18 @@ def _move(mark: Mark, cursor: Cursor, last: bool) -> Composed:
 def mop_up(link: psycopg.Connection, send: Send, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
     """One batch of what is left anywhere (moved keys, skipped rows; F15); ``ended`` once a pass finds nothing."""
     prefix = _prefix(step)
-    where = batches.left_over(step, prefix)
-    sent = _sent(send, mark, (batches.update(step, where, prefix),), cursor, True)
+    here = _with_left(link, step, prefix)
+    sent = _sent(send, mark, (batches.update(here, batches.left_over(here, prefix), prefix),), cursor, True)
     cursor = _after(cursor, sent, done=True)
     return cursor if sent.rows else replace(cursor, ended=not _counted(link, batches.any_left(step, prefix)))
+
+
+def _with_left(link: psycopg.Connection, step: Backfill, prefix: str) -> Backfill:
+    """The Step for a partition that has something left: a row's place says where it is within its partition only."""
+    if not partitions.is_partitioned(link, step.table):
+        return step
+    found = link.execute(batches.where_left(step, prefix)).fetchone()
+    return step if found is None else replace(step, table=TableName(*found))
 
 
 def left(link: psycopg.Connection, step: Backfill) -> int:

@@ -1,7 +1,8 @@
 """The statements of a backfill: ranges by key or by page, the direct UPDATE, the mop-up.
 
 Why it exists: every batch carries the guard that never overwrites a value (F3), and is one transaction of rows, cursor and
-fence check. Keyset ranges follow the key; a table without one goes by page ranges (TID range scan, PostgreSQL 14 on).
+fence check. Keyset ranges follow the key; a table without one goes by page ranges (TID range scan, PostgreSQL 14 on), a
+partitioned one partition by partition.
 """
 
 from __future__ import annotations
@@ -125,6 +126,16 @@ def any_left(step: Backfill, prefix: str) -> Composed:
     """Whether anything is left to fill: 1 or 0."""
     return fill(
         "SELECT count(*) FROM (SELECT 1 FROM {t} WHERE {guard} LIMIT 1) AS left_over",
+        t=table(step.table),
+        guard=guard(step, prefix),
+    )
+
+
+def where_left(step: Backfill, prefix: str) -> Composed:
+    """Schema and name of a partition that has something left to fill; no row when none has."""
+    return fill(
+        "SELECT n.nspname::text, c.relname::text FROM (SELECT tableoid AS part FROM {t} WHERE {guard} LIMIT 1) AS left_over"
+        " JOIN pg_catalog.pg_class c ON c.oid = left_over.part JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
         t=table(step.table),
         guard=guard(step, prefix),
     )

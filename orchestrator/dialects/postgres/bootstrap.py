@@ -103,14 +103,17 @@ END $$""",
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     intact bigint;
+    wanted bigint;
 BEGIN
-    SELECT count(*) INTO intact
-      FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-     WHERE t.tgrelid = p_table::regclass AND t.tgname::text = ANY (p_triggers)
-       AND t.tgenabled IN ('O', 'A') AND md5(p.prosrc) = ANY (p_bodies);
-    IF intact <> cardinality(p_triggers) THEN
+    SELECT cardinality(p_triggers) * count(DISTINCT r.relid),
+           count(t.oid) FILTER (WHERE t.tgenabled IN ('O', 'A') AND md5(p.prosrc) = ANY (p_bodies))
+      INTO wanted, intact
+      FROM (SELECT p_table::regclass AS relid UNION SELECT s.relid FROM pg_partition_tree(p_table::regclass) s) r
+      LEFT JOIN pg_trigger t ON t.tgrelid = r.relid AND t.tgname::text = ANY (p_triggers)
+      LEFT JOIN pg_proc p ON p.oid = t.tgfoid;
+    IF intact <> wanted THEN
         RAISE EXCEPTION 'sync of % is not intact: % of % triggers stand unchanged and enabled',
-            p_table, intact, cardinality(p_triggers) USING ERRCODE = 'OR412';
+            p_table, intact, wanted USING ERRCODE = 'OR412';
     END IF;
 END $$""",
     # Every ALTER or CREATE OR REPLACE writes a catalog row anew, so its xmin tells what an equal definition hides (F26).

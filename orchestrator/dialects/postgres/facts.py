@@ -76,10 +76,14 @@ def facts(connection: psycopg.Connection, question: Question, asked: Table) -> E
                 and (refusal := _unassignable(connection, question, asked, kind))
             ):
                 return ExpressionFacts(error=refusal)
+            read = frozenset(parsed.columns)
+            of_null = (
+                asked.partitioning is not None and worst != "v" and _of_null(connection, question, text, asked, read)
+            )
         except psycopg.Error as error:
             return ExpressionFacts(error=error.diag.message_primary or str(error))
     columns = tuple(column for column in parsed.columns if asked.has(column) or column in dict(question.extra))
-    return ExpressionFacts(columns, worst, parsed.clock, kind)
+    return ExpressionFacts(columns, worst, parsed.clock, kind, of_null=of_null)
 
 
 def text_of(column: str) -> str:
@@ -115,6 +119,22 @@ def _unassignable(connection: psycopg.Connection, question: Question, asked: Tab
     bare = _type_of(connection, replace(question, returns=None), question.sql or "", asked)
     row = connection.execute(_ASSIGNABLE, (bare, target)).fetchone()
     return None if row is None or row[0] else f"it is of type {row[1]}, which is not assigned to {row[2]}: CAST it"
+
+
+def _of_null(connection: psycopg.Connection, question: Question, text: str, asked: Table, read: frozenset[str]) -> bool:
+    """Whether it makes a value of a row of NULLs. Where it raises, the sync takes it for NULL."""
+    there = [(column.name, column.type) for column in asked.columns] + list(question.extra)
+    row = [fill("NULL::{t} AS {n}", t=raw(type_), n=name(column)) for column, type_ in there if column in read]
+    query = "SELECT pg_catalog.num_nonnulls({value}) FROM (SELECT {row}) AS row_of_table"
+    try:
+        with connection.transaction():
+            connection.execute("SET TRANSACTION READ ONLY")
+            found = connection.execute(
+                fill(query, value=_cast(question, text, asked), row=joined(", ", row))
+            ).fetchone()
+    except psycopg.Error:
+        return False
+    return bool(found and found[0])
 
 
 def _cast(question: Question, text: str, asked: Table) -> Composed:

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import psycopg
 from psycopg.sql import Composed
 
+from orchestrator.core.catalog import TableName
 from orchestrator.core.ports import Observation, Sql
 from orchestrator.core.step import Step
 from orchestrator.dialects.postgres.text import text
@@ -33,7 +34,8 @@ class Rendered:
     A message is sent as one simple-protocol query inside one transaction (F24). ``concurrent`` statements run outside a
     transaction and wait for locks without a limit, ``patient`` ones wait as long inside one. ``undo_scans``: a message of
     ``undo`` reads the table, so that only its wait for a lock is bounded. ``repair`` removes what a broken attempt left (a
-    partial effect), before the Step is sent again; empty where sending it again is enough. Locks: PostgreSQL manual, section
+    partial effect), before the Step is sent again; empty where sending it again is enough. ``mode`` is the strongest lock that it
+    takes on its table, and so on all partitions; empty where partitions are left alone. Locks: PostgreSQL manual, section
     13.3 and the notes of each ALTER TABLE form.
     """
 
@@ -47,6 +49,7 @@ class Rendered:
     patient: bool = False
     undo_scans: bool = False
     repair: tuple[Message, ...] = ()
+    mode: str = "ACCESS EXCLUSIVE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,13 @@ class Look:
 def schema_of_table(step: Any) -> str:
     """The schema of the Step's table, in which names of its expressions are looked up."""
     return str(step.table.schema)
+
+
+def table_of(step: Any) -> TableName | None:
+    """The table a Step is about, if it is about one."""
+    about = step if hasattr(step, "table") else getattr(step, "sync", None)
+    found = getattr(about, "table", None)
+    return found if isinstance(found, TableName) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ default, a view over it) is not carried over, and must be known at plan time.
 from __future__ import annotations
 
 import psycopg
+from psycopg.sql import Composable
 
 from orchestrator.core.catalog import Own, Partition, Partitioning, TableName
+from orchestrator.dialects.postgres.text import fill, literal, table
 
 _KEY = """
 SELECT coalesce(array_agg(DISTINCT a.attname::text) FILTER (WHERE a.attname IS NOT NULL), '{}'),
@@ -27,14 +29,80 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text
   JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE t.level > 0 ORDER BY t.level, n.nspname::text COLLATE "C", c.relname::text COLLATE "C"
 """
+_OWN = """
+WITH part AS (
+    SELECT t.relid::oid AS oid, (SELECT r FROM pg_catalog.pg_partition_root(t.relid) r) AS root
+      FROM pg_catalog.pg_partition_tree(%(oid)s::oid::regclass) t WHERE t.level > 0)
+SELECT p.oid, CASE WHEN i.indisunique THEN 'unique index' ELSE 'index' END, c.relname::text,
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = p.oid AND a.attnum > 0 AND (a.attnum = ANY (i.indkey::int2[]) OR a.attnum IN (
+                    SELECT d.refobjsubid FROM pg_catalog.pg_depend d
+                     WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.oid)) ORDER BY a.attnum)
+  FROM part p JOIN pg_catalog.pg_index i ON i.indrelid = p.oid
+  JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid AND NOT c.relispartition
+UNION ALL
+SELECT p.oid, CASE WHEN k.conrelid <> p.oid THEN 'foreign key of another table' ELSE 'constraint' END, k.conname::text,
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = p.oid
+                AND a.attnum = ANY (CASE WHEN k.conrelid = p.oid THEN k.conkey ELSE k.confkey END) ORDER BY a.attnum)
+  FROM part p JOIN pg_catalog.pg_constraint k ON k.conrelid = p.oid OR k.contype = 'f' AND k.confrelid = p.oid
+ WHERE k.conparentid = 0 AND (k.contype = 'c' AND k.conislocal OR k.contype IN ('f', 'x'))
+UNION ALL
+SELECT p.oid, made.kind, a.attname::text, ARRAY[a.attname::text]
+  FROM part p JOIN pg_catalog.pg_attribute a ON a.attrelid = p.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_catalog.pg_attribute r ON r.attrelid = p.root AND r.attname = a.attname AND NOT r.attisdropped
+  LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+  LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = r.attrelid AND f.adnum = r.attnum
+ CROSS JOIN LATERAL (
+       SELECT 'NOT NULL of' WHERE a.attnotnull AND NOT r.attnotnull
+       UNION ALL
+       SELECT 'default of' WHERE pg_catalog.pg_get_expr(d.adbin, d.adrelid) IS DISTINCT FROM
+                                 pg_catalog.pg_get_expr(f.adbin, f.adrelid)
+       UNION ALL
+       SELECT 'privileges on' WHERE a.attacl IS NOT NULL) made(kind)
+ORDER BY 2, 3
+"""
+"""An inherited CHECK that the partition also has by itself outlives the one of the whole table: it counts as its own."""
 
 
 def partitioning(connection: psycopg.Connection, oid: int) -> Partitioning:
     """What decides where a row belongs, and every partition at any depth."""
     (columns, expressions) = connection.execute(_KEY.encode(), {"oid": oid}).fetchone() or ((), False)
     found = connection.execute(_PARTITIONS.encode(), {"oid": oid}).fetchall()
-    partitions = (Partition(TableName(schema, name), kind) for _, schema, name, kind in found)
+    own: dict[int, list[Own]] = {}
+    for part, kind, name, about in connection.execute(_OWN.encode(), {"oid": oid}).fetchall():
+        own.setdefault(part, []).append(Own(kind, name, tuple(about)))
+    partitions = (
+        Partition(TableName(schema, name), kind, tuple(own.get(part, ()))) for part, schema, name, kind in found
+    )
     return Partitioning(tuple(sorted(columns)), bool(expressions), tuple(partitions))
 
 
-__all__ = ["Own", "partitioning"]
+def below(connection: psycopg.Connection, oid: int) -> tuple[int, ...]:
+    """The partitions of a table, at any depth; none of any other table."""
+    return tuple(row[0] for row in connection.execute(_PARTITIONS.encode(), {"oid": oid}).fetchall())
+
+
+_IS_PARTITIONED = "SELECT c.relkind = 'p' FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass({t})"
+_LEAVES = """
+SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_partition_tree({t}::pg_catalog.regclass) t
+  JOIN pg_catalog.pg_class c ON c.oid = t.relid AND c.relkind = 'r'
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE (n.nspname::text COLLATE "C", c.relname::text COLLATE "C") >= ({schema}, {name})
+ ORDER BY n.nspname::text COLLATE "C", c.relname::text COLLATE "C" LIMIT 2
+"""
+
+
+def is_partitioned(connection: psycopg.Connection, where: TableName) -> bool:
+    """Whether a table is partitioned now."""
+    return connection.execute(fill(_IS_PARTITIONED, t=_literal(where))).fetchone() == (True,)
+
+
+def leaves_from(connection: psycopg.Connection, where: TableName, start: TableName) -> tuple[TableName, ...]:
+    """The partition that holds rows at or behind a name, and the next one; bytewise by name, so that one may vanish."""
+    query = fill(_LEAVES, t=_literal(where), schema=literal(start.schema), name=literal(start.name))
+    return tuple(TableName(*row) for row in connection.execute(query).fetchall())
+
+
+def _literal(where: TableName) -> Composable:
+    return literal(table(where).as_string(None))

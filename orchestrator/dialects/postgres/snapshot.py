@@ -26,10 +26,11 @@ from orchestrator.core.catalog import (
     Trigger,
 )
 from orchestrator.dialects.postgres import bytext, parser, statements
+from orchestrator.dialects.postgres.dependents import DEPENDENTS
 from orchestrator.dialects.postgres.enums import enums
 from orchestrator.dialects.postgres.facts import facts, text_of, type_name, volatility
 from orchestrator.dialects.postgres.nulls import demands, domains
-from orchestrator.dialects.postgres.partitions import partitioning
+from orchestrator.dialects.postgres.partitions import below, partitioning
 from orchestrator.dialects.postgres.text import MADE_BY, fill, literal
 from orchestrator.dialects.postgres.tried import refusals
 
@@ -144,62 +145,7 @@ SELECT t.tgname, (t.tgtype & 2) <> 0, (t.tgtype & 1) <> 0, (t.tgtype & 4) <> 0, 
        n.nspname || '.' || p.proname, n.nspname = 'orch_target'
   FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
- WHERE t.tgrelid = %s AND NOT t.tgisinternal ORDER BY t.tgname
-"""
-DEPENDENTS = """
-SELECT CASE d.classid WHEN 'pg_rewrite'::regclass THEN 'view' WHEN 'pg_policy'::regclass THEN 'policy'
-            WHEN 'pg_proc'::regclass THEN 'function' WHEN 'pg_trigger'::regclass THEN 'trigger'
-            WHEN 'pg_attrdef'::regclass THEN 'generated column' ELSE 'extended statistics' END,
-       CASE d.classid
-            WHEN 'pg_rewrite'::regclass THEN (
-                SELECT r.ev_class::regclass::text FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid)
-            WHEN 'pg_policy'::regclass THEN (SELECT p.polname::text FROM pg_catalog.pg_policy p WHERE p.oid = d.objid)
-            WHEN 'pg_proc'::regclass THEN d.objid::regprocedure::text
-            WHEN 'pg_trigger'::regclass THEN (SELECT t.tgname::text FROM pg_catalog.pg_trigger t WHERE t.oid = d.objid)
-            WHEN 'pg_attrdef'::regclass THEN (
-                SELECT g.attname::text FROM pg_catalog.pg_attrdef f
-                  JOIN pg_catalog.pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum WHERE f.oid = d.objid)
-            ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END, coalesce(a.attname::text, '')
-  FROM pg_catalog.pg_depend d
-  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
- WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s
-   AND (d.classid IN ('pg_policy'::regclass, 'pg_proc'::regclass, 'pg_statistic_ext'::regclass) AND d.refobjsubid > 0
-     OR d.classid = 'pg_trigger'::regclass AND d.refobjsubid > 0 AND NOT EXISTS (
-            SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-             WHERE t.oid = d.objid AND p.pronamespace = pg_catalog.to_regnamespace('orch_target')::oid)
-     OR d.classid = 'pg_rewrite'::regclass AND NOT EXISTS (
-            SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid AND r.ev_class = d.refobjid)
-     OR d.classid = 'pg_attrdef'::regclass AND EXISTS (
-            SELECT FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_attribute g
-                ON g.attrelid = f.adrelid AND g.attnum = f.adnum
-             WHERE f.oid = d.objid AND g.attgenerated <> '' AND g.attnum <> d.refobjsubid))
-UNION
-SELECT CASE d.classid WHEN 'pg_attrdef'::regclass THEN 'default' ELSE 'dependent' END,
-       pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), '*'
-  FROM pg_catalog.pg_depend d
- WHERE d.deptype = 'n'
-   AND (d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s
-        AND (d.classid = 'pg_proc'::regclass
-          OR d.classid = 'pg_rewrite'::regclass AND NOT EXISTS (
-                 SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid AND r.ev_class = d.refobjid)
-          OR d.classid = 'pg_policy'::regclass AND NOT EXISTS (
-                 SELECT FROM pg_catalog.pg_policy p WHERE p.oid = d.objid AND p.polrelid = d.refobjid)
-          OR d.classid = 'pg_constraint'::regclass AND NOT EXISTS (
-                 SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = d.objid AND k.conrelid = d.refobjid))
-     OR d.refclassid = 'pg_type'::regclass AND EXISTS (
-            SELECT FROM pg_catalog.pg_type t
-             WHERE t.typrelid = %(oid)s AND d.refobjid IN (t.oid, t.typarray) AND d.objid <> t.typrelid)
-     OR d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_attrdef'::regclass AND EXISTS (
-            SELECT FROM pg_catalog.pg_depend o JOIN pg_catalog.pg_class s ON s.oid = o.objid AND s.relkind = 'S'
-             WHERE o.classid = 'pg_class'::regclass AND o.objid = d.refobjid AND o.refclassid = 'pg_class'::regclass
-               AND o.refobjid = %(oid)s AND o.deptype IN ('a', 'i'))
-        AND NOT EXISTS (SELECT FROM pg_catalog.pg_attrdef f WHERE f.oid = d.objid AND f.adrelid = %(oid)s))
-UNION
-SELECT 'publication', t.pubname::text, '' FROM pg_catalog.pg_publication_tables t
-  JOIN pg_catalog.pg_class c ON c.relname = t.tablename JOIN pg_catalog.pg_namespace n
-    ON n.oid = c.relnamespace AND n.nspname = t.schemaname
- WHERE c.oid = %(oid)s
-ORDER BY 1, 2
+ WHERE t.tgrelid = %s AND NOT t.tgisinternal AND t.tgparentid = 0 ORDER BY t.tgname
 """
 _RULES = "SELECT rulename FROM pg_catalog.pg_rewrite WHERE ev_class = %s AND rulename <> '_RETURN' ORDER BY 1"
 
@@ -304,10 +250,11 @@ def _fact(connection: psycopg.Connection, question: Question, known: dict[str, T
 
 
 def _table(connection: psycopg.Connection, oid: int) -> Table:
-    def rows(query: str) -> list[tuple[Any, ...]]:
-        return connection.execute(query.encode(), {"oid": oid} if "%(oid)s" in query else (oid,)).fetchall()
+    def rows(query: str, of: int = oid) -> list[tuple[Any, ...]]:
+        return connection.execute(query.encode(), {"oid": of} if "%(oid)s" in query else (of,)).fetchall()
 
     head = connection.execute(_TABLE.encode(), (MADE_BY, oid)).fetchall()[0]
+    parts = below(connection, oid) if head[3] == "p" else ()
     sequences = {row[0]: _sequence(*row[1:]) for row in rows(_SEQUENCES)}
     columns = tuple(_column(connection, row, sequences.get(row[0])) for row in rows(_COLUMNS))
     return Table(
@@ -328,9 +275,9 @@ def _table(connection: psycopg.Connection, oid: int) -> Table:
         columns=columns,
         indexes=tuple(_index(*row) for row in rows(_INDEXES)),
         constraints=tuple(_constraint(connection, row, columns) for row in rows(_CONSTRAINTS)),
-        triggers=tuple(_trigger(*row) for row in rows(_TRIGGERS)),
-        dependents=tuple(Dependent(*r) for r in rows(DEPENDENTS)),
-        rules=tuple(r[0] for r in rows(_RULES)),
+        triggers=tuple(_trigger(*row) for each in (oid, *parts) for row in rows(_TRIGGERS, each)),
+        dependents=tuple(dict.fromkeys(Dependent(*r) for each in (oid, *parts) for r in rows(DEPENDENTS, each))),
+        rules=tuple(r[0] for each in (oid, *parts) for r in rows(_RULES, each)),
         partitioning=partitioning(connection, oid) if head[3] == "p" else None,
     )
 
@@ -413,7 +360,8 @@ def dependents(connection: psycopg.Connection, name: TableName) -> tuple[Depende
     row = connection.execute("SELECT pg_catalog.to_regclass(%s)::oid", (quoted_name(name),)).fetchone()
     if row is None or row[0] is None:
         return ()
-    return tuple(Dependent(*found) for found in connection.execute(DEPENDENTS, {"oid": row[0]}).fetchall())
+    found = (connection.execute(DEPENDENTS, {"oid": oid}).fetchall() for oid in (row[0], *below(connection, row[0])))
+    return tuple(dict.fromkeys(Dependent(*each) for rows in found for each in rows))
 
 
 def columns_now(connection: psycopg.Connection, name: TableName) -> dict[str, tuple[str, bool, str | None]]:

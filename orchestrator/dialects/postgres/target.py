@@ -32,6 +32,7 @@ from orchestrator.core.step import Backfill, Step
 from orchestrator.dialects.postgres import backfill, bootstrap, connection, kinds, parser
 from orchestrator.dialects.postgres.errors import translated
 from orchestrator.dialects.postgres.snapshot import dependents, quoted_name, snapshot
+from orchestrator.dialects.postgres.steps._alter import whole_tree
 from orchestrator.dialects.postgres.text import fill, joined, literal, raw, search_path
 
 _OURS = """
@@ -89,7 +90,7 @@ class PostgresSession:
             self._alone(rendered.forward, mark)
             self._transaction((_mark(mark),), mark)
         else:
-            self._transaction((*rendered.forward[0], _mark(mark)), mark)
+            self._transaction((*whole_tree(self._link, step, rendered), *rendered.forward[0], _mark(mark)), mark)
 
     def undo(self, step: Step, mark: Mark) -> None:
         """Send the Step's undo once; each of its messages is a transaction of its own. Raises TargetError."""
@@ -104,8 +105,9 @@ class PostgresSession:
                 self._link.execute("SET statement_timeout = 0")
         if rendered.concurrent:
             self._alone(rendered.undo, mark)
+        whole = () if rendered.undo_scans else whole_tree(self._link, step, rendered, "ACCESS EXCLUSIVE")
         for message in () if rendered.concurrent else rendered.undo:
-            self._transaction(message, mark)
+            self._transaction((*whole, *message), mark)
         self.forget(mark)
 
     def repair(self, step: Step, mark: Mark) -> None:

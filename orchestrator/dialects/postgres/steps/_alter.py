@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import psycopg
 from psycopg.sql import Composable, Composed
 
 from orchestrator.core.catalog import TableName
-from orchestrator.dialects.postgres.kinds import Message
+from orchestrator.dialects.postgres.errors import translated
+from orchestrator.dialects.postgres.kinds import Message, Rendered, table_of
+from orchestrator.dialects.postgres.partitions import is_partitioned
 from orchestrator.dialects.postgres.text import fill, literal, name, raw, table
 
 
@@ -84,3 +87,16 @@ def tree_locked(where: TableName, mode: str = "ACCESS EXCLUSIVE") -> Message:
         lock,
         raw("SET LOCAL statement_timeout = '10s'").format(),
     )
+
+
+def whole_tree(link: psycopg.Connection, step: object, rendered: Rendered, mode: str = "") -> Message:
+    """What a transactional Step on a partitioned table begins with; nothing where a message reads rows, or for other tables.
+
+    ``mode`` is another lock than the Step's own.
+    """
+    where = table_of(step)
+    if where is None or rendered.patient or rendered.concurrent or not rendered.mode:
+        return ()
+    with translated():
+        partitioned = is_partitioned(link, where)
+    return tree_locked(where, mode or rendered.mode) if partitioned else ()

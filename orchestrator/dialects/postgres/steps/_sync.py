@@ -23,6 +23,14 @@ _TRIGGERS = """
 SELECT t.tgname::text, t.tgenabled::text, pg_catalog.pg_get_triggerdef(t.oid) FROM pg_catalog.pg_trigger t
  WHERE t.tgrelid = pg_catalog.to_regclass(%s) AND t.tgname::text = ANY (%s)
 """
+_PARTITIONS_WITHOUT = """
+SELECT p.relid::regclass::text || ' ' || g.name FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%s)) p
+ CROSS JOIN pg_catalog.unnest(%s::text[]) AS g(name)
+ WHERE p.level > 0 AND NOT EXISTS (
+       SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = p.relid AND t.tgname::text = g.name
+          AND pg_catalog.strpos(%s, t.tgenabled::text) > 0) ORDER BY 1
+"""
+"""What a partition has is a copy that cannot be altered or dropped by itself, but disabled."""
 _FUNCTIONS = """
 SELECT p.proname::text, p.prosrc, p.provolatile = 's', coalesce(p.proconfig, '{}'), p.prosecdef
   FROM pg_catalog.pg_proc p
@@ -50,11 +58,10 @@ def sync_state(look: Look, kept: Sync) -> Observation:
         return foreign(f"function orch_target.{', '.join(changed)} was changed", f"that of sync {kept.id}")
     if not triggers and not found:
         return ABSENT
-    return _complete(
-        kept,
-        names.keys() - {name for name, enabled, _ in triggers if enabled in ("A" if kept.always else "OA")},
-        made.keys() - found,
-    )
+    wanted_on = "A" if kept.always else "OA"
+    off = names.keys() - {name for name, enabled, _ in triggers if enabled in wanted_on}
+    below = look.rows(_PARTITIONS_WITHOUT, quoted_name(kept.table), list(names.keys() - off), wanted_on)
+    return _complete(kept, off | {row[0] for row in below}, made.keys() - found)
 
 
 def _complete(kept: Sync, off: Set[str], gone: Set[str]) -> Observation:

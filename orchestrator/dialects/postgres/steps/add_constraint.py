@@ -29,10 +29,11 @@ from orchestrator.dialects.postgres.text import name, raw, table, text
 
 def _render(step: AddConstraint) -> Rendered:
     undo = (drop_constraint_if_exists(step.table, step.name),)
-    lock = exclusive(step.table)
-    if step.references is not None:
-        lock = f"SHARE ROW EXCLUSIVE on {step.table} and {step.references}, catalog change only"
-    return Rendered(((_statement(step), *commented(step.table, step.name, step.comment)),), lock, (undo,))
+    forward = ((_statement(step), *commented(step.table, step.name, step.comment)),)
+    if step.references is None:
+        return Rendered(forward, exclusive(step.table), (undo,))
+    lock = f"SHARE ROW EXCLUSIVE on {step.table} and {step.references}, catalog change only"
+    return Rendered(forward, lock, (undo,), mode="SHARE ROW EXCLUSIVE")
 
 
 def _statement(step: AddConstraint) -> Composed:

@@ -10,7 +10,7 @@ from orchestrator.dialects.postgres.text import fill
 
 
 def _render(step: GiveUp) -> Rendered:
-    return Rendered(((fill("SELECT 1"),),), f"none; {step.what} is not put back any more")
+    return Rendered(((fill("SELECT 1"),),), f"none; {step.what} is not put back any more", mode="")
 
 
 def _observe(look: Look, step: GiveUp) -> Observation:  # noqa: ARG001 - the marker alone shows it

@@ -12,7 +12,7 @@ from orchestrator.dialects.postgres.steps._sync import schema_of_sync, sync_stat
 
 def _render(step: InstallSync) -> Rendered:
     lock = f"SHARE ROW EXCLUSIVE on {step.sync.table}, catalog change only"
-    return Rendered((sync.installed(step.sync),), lock, (sync.removed(step.sync),))
+    return Rendered((sync.installed(step.sync),), lock, (sync.removed(step.sync),), mode="SHARE ROW EXCLUSIVE")
 
 
 def _observe(look: Look, step: InstallSync) -> Observation:

@@ -15,7 +15,7 @@ from orchestrator.dialects.postgres.text import fill, literal, name, table
 
 def _render(step: SetComment) -> Rendered:
     forward, undo = (_comment(step, text) for text in (step.comment, step.previous))
-    return Rendered(((forward,),), unobtrusive(step.table), ((undo,),))
+    return Rendered(((forward,),), unobtrusive(step.table), ((undo,),), mode="")
 
 
 def _comment(step: SetComment, text: str | None) -> Composed:

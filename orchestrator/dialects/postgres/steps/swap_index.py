@@ -15,7 +15,7 @@ from orchestrator.dialects.postgres.text import fill, name
 def _render(step: SwapIndex) -> Rendered:
     forward = (_renamed(step, step.name, step.parked), _renamed(step, step.new, step.name))
     undo = (_renamed(step, step.name, step.new), _renamed(step, step.parked, step.name))
-    return Rendered((forward,), f"SHARE UPDATE EXCLUSIVE on two indexes of {step.table}, names only", (undo,))
+    return Rendered((forward,), f"SHARE UPDATE EXCLUSIVE on two indexes of {step.table}, names only", (undo,), mode="")
 
 
 def _renamed(step: SwapIndex, before: str, after: str) -> Composed:
