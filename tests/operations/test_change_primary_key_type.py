@@ -168,6 +168,11 @@ def test_a_reference_too_few_is_listed_ready_to_paste(world: World) -> None:
         ),
         ("ALTER TABLE orders REPLICA IDENTITY USING INDEX orders_pkey", WIDEN, "subscribers"),
         ("CREATE TABLE part () INHERITS (lines)", WIDEN, "inheritance"),
+        (
+            "DROP TABLE lines / CREATE TABLE lines (id int REFERENCES orders) PARTITION BY HASH (id)",
+            WIDEN,
+            "lines is a partitioned table",
+        ),
         ("CREATE TABLE other (n int DEFAULT nextval('orders_id_seq'))", WIDEN, "serves others"),
         (
             "ALTER TABLE lines ADD PRIMARY KEY (id) / CREATE TABLE below (id int REFERENCES lines)",
