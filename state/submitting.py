@@ -49,8 +49,6 @@ class NewStep:
 
 Judge = Callable[[Sequence[ChangeRow]], None]
 """Raises when a Change cannot be under way beside these."""
-_QUEUE = 0x6F726368
-"""The advisory lock of submitting, "orch" in ASCII: of two Changes that meet, the second must see the first."""
 
 
 def anything(others: Sequence[ChangeRow]) -> None:
@@ -58,8 +56,11 @@ def anything(others: Sequence[ChangeRow]) -> None:
 
 
 def submit(connection: Connection, new: NewChange, steps: Sequence[NewStep], judge: Judge) -> tuple[ChangeRow, bool]:
-    """The Change as it now stands, and whether this call changed anything. Raises ConflictingChange, and what judge does."""
-    connection.execute(select(func.pg_advisory_xact_lock(_QUEUE)))
+    """The Change as it now stands, and whether this call changed anything. Raises ConflictingChange, and what judge does.
+
+    The judge comes after the event: whoever appends one waits for the head of the chain, so of two Changes that meet the
+    second sees the first.
+    """
     stored, changed = _stored(connection, new, steps)
     if changed:
         judge(_beside(connection, stored))

@@ -74,6 +74,7 @@ def test_the_backfill_refuses_rather_than_fill_what_it_sees(bound: Bench) -> Non
     bound.run(*SHOW)
     change.to(State.BACKFILLED)
     assert bound.rows("SELECT count(*) FROM t WHERE a = b") == [(10,)]
+    change.abort()
 
 
 def test_checks_are_unknown_and_close_the_gate_rather_than_count_what_they_see(bound: Bench) -> None:

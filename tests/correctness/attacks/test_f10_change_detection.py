@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.core.errors import PlanRefused, Stale
+from orchestrator.core.errors import Blocked, PlanRefused
 from state.model import State, Verdict
 from tests.support.changes import Bench
 
@@ -48,16 +48,18 @@ def test_a_second_change_of_another_column_is_welcome_and_both_hold(bench: Bench
     assert bench.rows("SELECT email, mail, note, remark FROM t") == [("b", "b", "n", "n")]
 
 
-def test_a_second_change_planned_before_the_first_was_expanded_is_refused_at_its_gate(bench: Bench) -> None:
+def test_a_second_change_of_the_column_is_refused_until_the_first_is_over(bench: Bench) -> None:
     bench.run(TABLE)
+    retype = "change_type: {table: TABLEt, column: email, to: letters, type: varchar(90)}"
     first = bench.submit(RENAME)
-    second = bench.submit("change_type: {table: TABLEt, column: email, to: letters, type: varchar(90)}")
+    with pytest.raises(Blocked, match=r"both need .*email"):
+        bench.submit(retype)
     first.to(State.EXPANDED)
-    with pytest.raises(Stale, match="another change"):
-        second.to(State.EXPANDED)
+    with pytest.raises(PlanRefused, match="another change"):
+        bench.submit(retype)
     bench.run("INSERT INTO t (id, email) VALUES (1, 'a')")
     first.abort()
-    second.to(State.EXPANDED)
+    bench.submit(retype).to(State.EXPANDED)
 
 
 def test_a_column_changed_by_a_trigger_of_another_column_is_followed(bench: Bench) -> None:
