@@ -5,7 +5,14 @@ from __future__ import annotations
 from orchestrator.core.ports import Observation
 from orchestrator.core.step import SetNotNull
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
-from orchestrator.dialects.postgres.steps._alter import drop_not_null, exclusive, not_null_check, set_not_null
+from orchestrator.dialects.postgres.steps._alter import (
+    drop_constraint_if_exists,
+    drop_not_null,
+    exclusive,
+    not_null_check,
+    set_not_null,
+    validate,
+)
 from orchestrator.dialects.postgres.steps._seen import (
     ABSENT,
     DONE,
@@ -20,8 +27,14 @@ from orchestrator.dialects.postgres.steps._seen import (
 
 def _render(step: SetNotNull) -> Rendered:
     forward = set_not_null(step.table, step.column, step.proof)
-    undo = (drop_not_null(step.table, step.column), not_null_check(step.table, step.proof, step.column))
-    return Rendered((forward,), f"{exclusive(step.table)}: the validated CHECK spares the scan", (undo,))
+    # Proved again while NOT NULL still stands: the gate to which undo leads asks for it.
+    undo = (
+        (drop_constraint_if_exists(step.table, step.proof), not_null_check(step.table, step.proof, step.column)),
+        (validate(step.table, step.proof),),
+        (drop_not_null(step.table, step.column),),
+    )
+    lock = f"{exclusive(step.table)}: the validated CHECK spares the scan"
+    return Rendered((forward,), lock, undo, undo_scans=True)
 
 
 def _observe(look: Look, step: SetNotNull) -> Observation:
