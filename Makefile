@@ -1,13 +1,14 @@
 # Needs Python 3.11 or later, pip and make; uv is used when it is there. Every path is relative,
 # so the checkout may lie under a path with spaces.
 .DELETE_ON_ERROR:
-.PHONY: demo test attack chaos test-pg15 test-matrix check bench docs screenshots lock clean
+.PHONY: demo test walks attack chaos test-pg15 test-matrix check bench docs screenshots lock clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
     $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PYTEST_WORKERS ?= 3
 PYTEST_ARGS ?=
 MATRIX := tests/conformance/test_matrix.py
+WALKS := tests/conformance/test_walks.py tests/partitioned tests/operations/test_change_primary_key_type.py
 ATTACKS := $(addprefix tests/conformance/test_,locks.py killed.py) tests/correctness/attacks tests/chaos tests/demo/test_demo.py \
     $(addprefix tests/service/test_,refusals.py lost_commits.py) \
     $(addprefix tests/engine/test_,killed.py lost_commits.py dead_clients.py)
@@ -21,7 +22,11 @@ demo: $(READY)
 	.venv/bin/orch demo $(DEMO_ARGS)
 
 test: $(READY)
-	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(addprefix --ignore=,$(ATTACKS) $(MATRIX)) $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(addprefix --ignore=,$(ATTACKS) $(MATRIX) $(WALKS)) $(PYTEST_ARGS)
+
+# Every operation to its end and back while applications write; partitioned tables; keys that many tables refer to.
+walks: $(READY)
+	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(WALKS) $(PYTEST_ARGS)
 
 # The long part: kills, frozen workers, lost connections, and every guarantee attacked at length.
 attack: $(READY)
