@@ -9,7 +9,7 @@ the Target did, unless the Registry is known to be behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.core.ports import Marks
@@ -21,8 +21,8 @@ class Reckoning:
     """Where the two differ, as ordinals of Steps. Steps in ``missing`` may have been adopted: observe them.
 
     ``ahead``: the Target did them in a run the Registry does not know of. ``revived``: recorded as undone, and done again on
-    a Target that lost the undo. ``missing``: recorded as done, beyond the last marker. ``strangers``: step ids of another
-    Plan of this Change, which the Registry does not know at all.
+    a Target that lost the undo. ``missing``: done when their phase ended, beyond the last marker. ``strangers``: step ids of
+    another Plan of this Change, which the Registry does not know at all.
     """
 
     ahead: frozenset[int]
@@ -36,6 +36,31 @@ class Reckoning:
         return not (self.ahead or self.revived or self.missing or self.strangers)
 
 
+_UNTIL: Mapping[State, int] = {
+    State.EXPANDED: 1,
+    State.BACKFILLING: 1,
+    State.BACKFILLED: 2,
+    State.SWITCHING: 2,
+    State.UNSWITCHING: 2,
+    State.SWITCHED: 3,
+    State.CONTRACTING: 3,
+    State.UNDOING: 3,
+    State.CONTRACTED: 4,
+    State.PURGING: 4,
+    State.COMPLETED: 5,
+}
+ENDED: Mapping[State, tuple[str, ...]] = {
+    state: ("expand", "backfill", "switch_reads", "contract", "purge")[: _UNTIL.get(state, 0)] for state in State
+}
+"""The phases that are over in each state: every Step of theirs was done."""
+_OPEN = frozenset({StepStatus.PENDING, StepStatus.RUNNING})
+
+
+def _was_done(state: State, row: StepRow) -> bool:
+    """Whether a Step is recorded as done, or was when its phase ended: whoever found it gone may have died over it."""
+    return row.status is StepStatus.DONE or (row.status in _OPEN and row.phase in ENDED[state])
+
+
 def reckon(state: State, rows: Iterable[StepRow], marks: Marks) -> Reckoning:
     """Compare the Registry's rows of a Change with the Target's markers."""
     known = {row.step_id: row for row in rows}
@@ -45,7 +70,7 @@ def reckon(state: State, rows: Iterable[StepRow], marks: Marks) -> Reckoning:
     for row in known.values():
         fence = marked.get(row.ordinal)
         if fence is None:
-            if row.status is StepStatus.DONE and row.ordinal > last:
+            if _was_done(state, row) and row.ordinal > last:
                 missing.add(row.ordinal)
         elif row.status is StepStatus.UNDONE and (fence <= (row.fence or 0) or state is State.ABORTED):
             revived.add(row.ordinal)

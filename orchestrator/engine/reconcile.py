@@ -246,8 +246,10 @@ def _make_up(run: Run, gone: tuple[PlannedStep, ...], ask: Questions) -> None:
 
 
 def _again(run: Run, steps: Iterable[PlannedStep]) -> None:
+    rows = run.rows()
     for planned in steps:
-        run.registry.step_lost(run.change.id, planned.ordinal, run.lease.fence)
+        if rows[planned.ordinal].status is not StepStatus.PENDING:
+            run.registry.step_lost(run.change.id, planned.ordinal, run.lease.fence)
         run.tell("waiting", "was done and is gone; it is brought about again", planned.ordinal)
         ddl.execute(run, planned)
 

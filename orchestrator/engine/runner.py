@@ -15,6 +15,7 @@ from orchestrator.core.keys import SwapPrimaryKey
 from orchestrator.core.plan import Plan, PlannedStep, parse_plan
 from orchestrator.core.ports import ConnectionLost, Fenced, LockNotGranted, Seen, Target, TargetError
 from orchestrator.core.progress import Listener
+from orchestrator.core.reckoning import ENDED
 from orchestrator.core.step import DropConstraint, DropIndex, ParkColumn, ParkTable, RemoveSync, SwapIndex
 from orchestrator.core.viewstep import RenameColumn, RenameTable
 from orchestrator.engine import ddl
@@ -182,9 +183,12 @@ def take_back(run: Run, phases: tuple[str, ...]) -> None:
 def confirm(run: Run) -> None:
     """Observe every Step recorded done whose effect must be visible now; what is lost is brought about again.
 
-    A failover to a standby that lacked the last commits is noticed here, and repaired, never trusted. Raises Indeterminate
+    A failover to a standby that lacked the last commits is noticed here, and repaired, never trusted. Whoever noticed it
+    may have died over the repair: a Step of an earlier phase that is not done is brought about first. Raises Indeterminate
     for what only a person can judge.
     """
+    for planned in _left_behind(run):
+        ddl.execute(run, planned)
     for planned in _standing(run):
         seen = ddl.observed(run, planned)
         if seen.seen is Seen.FOREIGN:
@@ -193,6 +197,12 @@ def confirm(run: Run) -> None:
             run.registry.step_lost(run.change.id, planned.ordinal, run.lease.fence)
             run.tell("waiting", "was done and is gone; it is brought about again", planned.ordinal)
             ddl.execute(run, planned)
+
+
+def _left_behind(run: Run) -> list[PlannedStep]:
+    """Steps that were done when their phase ended, were found gone since, and are not there again."""
+    rows, ended = run.rows(), ENDED[run.change.state]
+    return [p for p in run.plan.of(*ended) if rows[p.ordinal].status in (StepStatus.PENDING, StepStatus.RUNNING)]
 
 
 def _standing(run: Run) -> tuple[PlannedStep, ...]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from orchestrator.service import FORWARD
 from state.model import State
 from tests.chaos import children, oracle
-from tests.chaos.cases import CASES, Case
+from tests.chaos.cases import CASES, CHANGE, Case
 from tests.chaos.disturbances import Chaos, Tally
 from tests.chaos.points import POINTS
 from tests.chaos.scene import Places, Scene
@@ -112,6 +112,7 @@ def _went(scene: Scene, chaos: Chaos, leg: Leg) -> bool:
         scene.abort()
     elif leg.ask == "undo":
         scene.undo()
+    words: dict[str, None] = {}
     for attempt in range(12 + CALM):
         status = scene.prepare(leg.goal)
         if _arrived(status.state, leg.goal):
@@ -121,8 +122,11 @@ def _went(scene: Scene, chaos: Chaos, leg: Leg) -> bool:
         if attempt < 12:
             chaos.once()
         else:
-            last = chaos.calm()
-    chaos.faults.append(f"it is stuck in {status.state.value} on the way to {leg.goal.value}: {last.words}")
+            words[chaos.calm().words] = None
+    told = [event.kind for event in scene.service.events(CHANGE)][-24:]
+    chaos.faults.append(
+        f"it is stuck in {status.state.value} on the way to {leg.goal.value}: {list(words)}, after {told}"
+    )
     return False
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from migrations_meta.upgrade import separate
 from orchestrator.core.errors import Blocked, Indeterminate, OrchError, Waiting
+from orchestrator.core.progress import Progress
 from orchestrator.embedded import Server
 from orchestrator.service import Service
 from state.model import GateName, State
@@ -99,6 +100,33 @@ def test_the_ends_are_compared_with_the_target_too(recording: Recorded) -> None:
         told = _told(service)
         assert service.advance("change").state is State.COMPLETED
         assert _told(service) == told, "an end that agrees is left alone"
+
+
+@pytest.mark.parametrize("shown", [PLANNED, EXPANDED, SWITCHED, CONTRACTED])
+def test_workers_that_die_while_they_bring_an_end_about_again(recording: Recorded, shown: int) -> None:
+    """Each has recorded that one more step is gone, and does not come to bringing it about."""
+
+    class Died(Exception):
+        pass
+
+    with _service(recording, COMPLETED, shown) as (service, _registry, target):
+        survived: set[int] = set()
+
+        def listen(progress: Progress) -> None:
+            if progress.message.startswith("was done and is gone") and progress.ordinal not in survived:
+                survived.add(progress.ordinal or 0)
+                raise Died
+
+        for _ in range(20):
+            try:
+                assert service.advance("change", listen=listen).state is State.COMPLETED
+                break
+            except Died:
+                continue
+        assert survived
+        with psycopg.connect(target) as link:
+            assert shape(link) == recording.after
+        assert service.audit_verify() == []
 
 
 def test_a_completed_change_that_may_not_be_contracted_again_is_for_a_person(recording: Recorded) -> None:
