@@ -231,8 +231,6 @@ class Session:
     def _copy(self) -> None:
         """COPY, but into a view, which cannot take it."""
         view = "SELECT relkind = 'v' FROM pg_class WHERE oid = to_regclass(quote_ident(%s))"
-        if self._app.execute(view, [self._table]).fetchone() == (True,):
-            return
 
         def write(rows: list[dict[str, str | None]]) -> None:
             query = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(self._table), listed(rows[0]))
@@ -240,7 +238,11 @@ class Session:
                 for row in rows:
                     copy.write_row(tuple(row.values()))
 
-        self._send([self._row() for _ in range(3)], write)
+        with self._app.transaction():
+            # Once read, it stays what it is until we are done: table and view trade names.
+            self._app.execute(sql.SQL("SELECT FROM {} LIMIT 0").format(sql.Identifier(self._table)))
+            if self._app.execute(view, [self._table]).fetchone() != (True,):
+                self._send([self._row() for _ in range(3)], write)
 
     def _upsert(self) -> None:
         """One of a few keys: the first time it inserts, later it updates."""

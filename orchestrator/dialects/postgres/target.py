@@ -100,14 +100,14 @@ class PostgresSession:
             return
         rendered = kinds.render(step)
         self._prepare(step, rendered.concurrent, rendered.patient)
-        if rendered.undo_scans:
+        if rendered.undo_scans is not None:
             with translated():
                 self._link.execute("SET statement_timeout = 0")
         if rendered.concurrent:
             self._alone(rendered.undo, mark)
-        whole = () if rendered.undo_scans else whole_tree(self._link, step, rendered, "ACCESS EXCLUSIVE")
-        for message in () if rendered.concurrent else rendered.undo:
-            self._transaction((*whole, *message), mark)
+        whole = whole_tree(self._link, step, rendered, "ACCESS EXCLUSIVE")
+        for place, message in enumerate(() if rendered.concurrent else rendered.undo):
+            self._transaction(message if place == rendered.undo_scans else (*whole, *message), mark)
         self.forget(mark)
 
     def repair(self, step: Step, mark: Mark) -> None:

@@ -33,7 +33,7 @@ def _render(step: DropConstraint) -> Rendered:
     gone = (drop_constraint_if_exists(step.table, step.name),)
     lock = exclusive(step.table) + (f", and on {step.references}" if step.references else "")
     note = "refused while rows break it"
-    return Rendered((gone,), lock, tuple(_undo(step)), note, undo_scans=True)
+    return Rendered((gone,), lock, tuple(_undo(step)), note, undo_scans=1)
 
 
 def _undo(step: DropConstraint) -> Iterator[Message]:

@@ -34,7 +34,7 @@ def _render(step: RelaxNotNull) -> Rendered:
     forward = (drop_not_null(step.table, step.column),)
     repair = ((drop_constraint_if_exists(step.table, step.proof),),)
     return Rendered(
-        (forward,), exclusive(step.table), undo, "refused while a row holds NULL in it", undo_scans=True, repair=repair
+        (forward,), exclusive(step.table), undo, "refused while a row holds NULL in it", undo_scans=1, repair=repair
     )
 
 

@@ -34,7 +34,7 @@ def _render(step: SetNotNull) -> Rendered:
         (drop_not_null(step.table, step.column),),
     )
     lock = f"{exclusive(step.table)}: the validated CHECK spares the scan"
-    return Rendered((forward,), lock, undo, undo_scans=True)
+    return Rendered((forward,), lock, undo, undo_scans=1)
 
 
 def _observe(look: Look, step: SetNotNull) -> Observation:
