@@ -32,11 +32,11 @@ class Rendered:
     """A Step ready to send.
 
     A message is sent as one simple-protocol query inside one transaction (F24). ``concurrent`` statements run outside a
-    transaction and wait for locks without a limit, ``patient`` ones wait as long inside one. ``undo_scans``: which
-    message of ``undo`` reads the table, so that only its wait for a lock is bounded. ``repair`` removes what a broken attempt
-    left (a partial effect), before the Step is sent again; empty where sending it again is enough. ``mode`` is the strongest lock that it
-    takes on its table, and so on all partitions; empty where partitions are left alone. Locks: PostgreSQL manual, section
-    13.3 and the notes of each ALTER TABLE form.
+    transaction and wait for locks without a limit, ``patient`` ones wait as long inside one. ``undo_scans``: which message of
+    ``undo`` reads the table, so that only its wait for a lock is bounded. ``repair`` removes what a broken attempt left (a
+    partial effect), before the Step is sent again; empty where sending it again is enough. ``mode`` is the strongest lock
+    that it takes on its table, and so on all partitions; empty where partitions are left alone. Locks: PostgreSQL manual,
+    section 13.3 and the notes of each ALTER TABLE form.
     """
 
     forward: tuple[Message, ...]
