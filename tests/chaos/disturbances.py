@@ -61,6 +61,7 @@ class Chaos:
             self._disconnected: 10,
             self._crashed: 8,
             self._failed_over: 8,
+            self._locked_out: 8,
         }
         self.chance.choices(list(kinds), list(kinds.values()))[0]()
 
@@ -145,6 +146,24 @@ class Chaos:
             self._end(child)
             if child.struck:
                 self._count("killed at a point", child.struck)
+
+    def _locked_out(self) -> None:
+        """A reader keeps the table open while a worker that needs it for itself tries, fails and tries again."""
+        before = self._failures()
+        with psycopg.connect(self.scene.places.target_url) as reader:
+            reader.execute("SELECT FROM things LIMIT 1")
+            child = self._child("kill")
+            child.rest(self.chance.uniform(0.5, 2.0))
+        self._end(child)
+        if self._failures() > before:
+            self._count("locked out")
+        if child.struck:
+            self._count("killed at a point", child.struck)
+
+    def _failures(self) -> int:
+        return [event.kind for event in self.scene.insist(lambda: self.scene.service.events(CHANGE))].count(
+            "step.failed"
+        )
 
     # -- connections and servers ---------------------------------------------------------------------------------
 
