@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from orchestrator.core.plan import PHASES
 from orchestrator.core.ports import Marks
 from state.model import State, StepRow, StepStatus
 
@@ -49,9 +50,7 @@ _UNTIL: Mapping[State, int] = {
     State.PURGING: 4,
     State.COMPLETED: 5,
 }
-ENDED: Mapping[State, tuple[str, ...]] = {
-    state: ("expand", "backfill", "switch_reads", "contract", "purge")[: _UNTIL.get(state, 0)] for state in State
-}
+ENDED: Mapping[State, tuple[str, ...]] = {state: PHASES[: _UNTIL.get(state, 0)] for state in State}
 """The phases that are over in each state: every Step of theirs was done."""
 _OPEN = frozenset({StepStatus.PENDING, StepStatus.RUNNING})
 

@@ -250,6 +250,7 @@ def test_whoever_updates_a_row_and_then_upserts_it_does_not_deadlock(world: Worl
             )
             first.execute(upsert.encode())
             first.commit()
+    assert world.rows("SELECT id, note FROM orders WHERE big = 5") == [(5, "x")]
 
 
 def test_upserts_of_one_key_at_the_same_moment_do_not_collide(world: World) -> None:

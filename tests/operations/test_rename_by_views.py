@@ -344,4 +344,6 @@ def test_what_leaves_the_names_alone_may_go_on_beside_it(world: World) -> None:
     world.to(State.BACKFILLED)
     world.submit("add_index: {table: orders, columns: [note], name: by_note}", change="other")
     world.to(State.COMPLETED, "other")
+    assert world.service.status("change").state is State.BACKFILLED
     world.to(State.COMPLETED)
+    assert world.rows("SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_note'::regclass") == [(True,)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.core.errors import Blocked
-from state.model import State
+from state.model import State, Verdict
 from tests.service.world import QUICK, World
 
 RENAME = "rename_column: {table: orders, column: email, to: customer_email}"
@@ -68,3 +68,16 @@ def test_a_volatile_default_is_computed_for_each_row(world: World) -> None:
     world.submit(VOLATILE)
     world.to(State.COMPLETED)
     assert world.rows("SELECT count(DISTINCT token) FROM orders") == [(300,)]
+
+
+def test_what_was_approved_after_an_undo_of_contract_is_contracted(world: World) -> None:
+    """The gate asks for the proof of NOT NULL: gone with the undo, it would be proved between approval and contract (exit 6)."""
+    world.submit(
+        "rename_column: {table: orders, column: email, to: mail}",
+        "set_not_null: {table: orders, column: note, fill: \"'none'\"}",
+    )
+    world.to(State.CONTRACTED)
+    world.service.undo("change", reason="a test says so")
+    assert world.service.advance("change").state is State.SWITCHED
+    assert all(finding.verdict is Verdict.PASS for finding in world.service.verify("change").findings)
+    assert world.step().state is State.CONTRACTED

@@ -169,6 +169,10 @@ def test_partitions_that_are_made_and_dropped_do_not_stop_it(tree: World) -> Non
     tree.to(State.SWITCHED)
     tree.run("CREATE TABLE made PARTITION OF tree FOR VALUES FROM (40) TO (50)", "DROP TABLE low")
     _insist(tree)
+    assert tree.service.status("change").state is State.COMPLETED
+    assert tree.rows("SELECT count(*) FROM pg_attribute WHERE attrelid = 'made'::regclass AND attname = 'remark'") == [
+        (1,)
+    ]
 
 
 @pytest.mark.parametrize("again", [True, False], ids=["off and on", "off"])
