@@ -157,8 +157,9 @@ def _say(result: Result) -> None:
     print(f"\n{tally.total} disturbances in {result.rounds} releases:", flush=True)  # noqa: T201
     for kind, count in tally.kinds.most_common():
         print(f"  {count:5} {kind}")  # noqa: T201
-    missed = [point for point in POINTS if point not in tally.visits]
-    print(f"  {len(POINTS) - len(missed)} of {len(POINTS)} named points; never at: {', '.join(missed) or 'none'}")  # noqa: T201
+    for end, visits in tally.visits.items():
+        missed = [f"{point} ({tally.passes[point]} passes)" for point in POINTS if point not in visits]
+        print(f"  {end}: at {len(visits)} of {len(POINTS)} named points; never at: {', '.join(missed) or 'none'}")  # noqa: T201
     print("  workers ended with:")  # noqa: T201
     for words, count in tally.codes.most_common():
         print(f"    {count:5} × {words}")  # noqa: T201

@@ -22,7 +22,12 @@ SCHEMA = f"""{TABLE}
 CREATE SCHEMA watch;
 CREATE TABLE watch.touched (id bigint, fence bigint, at timestamptz DEFAULT clock_timestamp());
 CREATE TABLE watch.fence (fence bigint, at timestamptz DEFAULT clock_timestamp());
+CREATE TABLE watch.ban (why text NOT NULL);
+CREATE FUNCTION watch.forbid() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF current_setting('application_name') LIKE 'orch:%:%' THEN RAISE EXCEPTION 'no DDL now'; END IF;
+END $$;
 CREATE FUNCTION watch.touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF EXISTS (SELECT FROM watch.ban) THEN RAISE EXCEPTION 'no filling now'; END IF;
     INSERT INTO watch.touched (id, fence) VALUES (NEW.id, split_part(current_setting('application_name'), ':', 3)::bigint);
     RETURN NULL;
 END $$;
@@ -33,7 +38,12 @@ END $$;
 CREATE TRIGGER touch AFTER UPDATE ON things FOR EACH ROW
     WHEN (current_setting('application_name') LIKE 'orch:%') EXECUTE FUNCTION watch.touch();
 """
-"""``watch`` is the harness's: which row orch filled under which fence, and when each fence was raised."""
+"""``watch`` is the harness's: which row orch filled under which fence, when each fence was raised, what is forbidden."""
+BAN = """
+INSERT INTO watch.ban VALUES ('chaos');
+CREATE EVENT TRIGGER forbid ON ddl_command_start EXECUTE FUNCTION watch.forbid()
+"""
+LIFT = "DROP EVENT TRIGGER forbid; DELETE FROM watch.ban"
 WATCH_FENCE = """
 CREATE TRIGGER raised AFTER INSERT OR UPDATE ON orch_target.fence FOR EACH ROW EXECUTE FUNCTION watch.raised();
 ANALYZE

@@ -9,6 +9,7 @@ import os
 import signal
 import time
 import traceback
+from collections import Counter
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -31,14 +32,14 @@ END = 60.0
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker shall do. ``end``: how it may end at a named point."""
+    """What a worker shall do. ``end``: how it may end at a named point, as likely as ``eager`` says."""
 
     registry: str
     target: str
     change: str
     sweeps: bool = False
     end: points.End | None = None
-    visits: dict[str, int] = field(default_factory=dict)
+    eager: dict[str, float] = field(default_factory=dict)
     seed: str = ""
 
 
@@ -72,29 +73,38 @@ def _work(order: Order, say: Connection) -> None:
     faulthandler.register(signal.SIGUSR1)
     for room in ("orchestrator.checks", "orchestrator.signals", "orchestrator.operations"):
         discover(room)
+    passed = Counter[str]()
+
+    def tell(kind: str, text: str) -> None:
+        say.send((kind, text, dict(passed)))
+
     if order.end is not None:
-        points.arm(order.end, order.visits, order.seed, lambda point: say.send(("at", point)))
+        points.arm(order.end, order.eager, order.seed, lambda point: tell("at", point), passed)
     code, words = 0, ""
     try:
         with service(order.registry, order.target, "worker" if order.sweeps else "cli") as doors:
             if order.sweeps:
-                Sweeper(doors, say=lambda text: say.send(("said", text))).sweep()
+                Sweeper(doors, say=lambda text: tell("said", text)).sweep()
             else:
                 doors.advance(order.change)
     except OrchError as error:
         code, words = error.exit_code, f"{type(error).__name__}: {error.message}"
     except BaseException:
         code, words = CRASHED, traceback.format_exc()
-    say.send(("said", words))
+    tell("said", words)
     os._exit(code)
 
 
 class Child:
-    """One worker. ``struck`` is the point at which it was killed or frozen, ``words`` what it said at last."""
+    """One worker.
+
+    ``struck`` is the point at which it was killed or frozen, ``words`` what it said at last, ``passed`` the points it came to.
+    """
 
     def __init__(self, order: Order) -> None:
         self.struck = ""
         self.words = ""
+        self.passed: dict[str, int] = {}
         self._hear, say = _context.Pipe(duplex=False)
         self._process: Any = _context.Process(target=_work, args=(order, say), daemon=True)
         self._process.start()
@@ -145,7 +155,7 @@ class Child:
         try:
             if not self._hear.poll() and not self._process.is_alive():
                 return False
-            kind, text = self._hear.recv()
+            kind, text, self.passed = self._hear.recv()
         except (EOFError, OSError):
             return False
         if kind == "at":

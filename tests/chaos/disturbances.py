@@ -7,14 +7,14 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
 
 from tests.chaos.cases import CHANGE
 from tests.chaos.children import LEASE, Child, Order
-from tests.chaos.points import End
+from tests.chaos.points import End, eagerness
 from tests.chaos.scene import Scene
 
 EXPECTED = (0, 1, 2, 3, 4, 5, 6)
@@ -26,16 +26,23 @@ _NUMBERS = re.compile(r"\d+")
 
 @dataclass
 class Tally:
-    """What was done so far, over all rounds."""
+    """What was done so far, over all rounds. ``visits``: how often a worker ended at a point; ``passes``: came to it."""
 
     kinds: Counter[str] = field(default_factory=Counter)
-    visits: dict[str, int] = field(default_factory=dict)
+    visits: dict[End, Counter[str]] = field(default_factory=lambda: {"kill": Counter(), "freeze": Counter()})
+    passes: Counter[str] = field(default_factory=Counter)
+    passers: int = 0
     codes: Counter[str] = field(default_factory=Counter)
 
     @property
     def total(self) -> int:
         """Disturbances."""
         return sum(self.kinds.values())
+
+    def eager(self, end: End, only: Sequence[str]) -> dict[str, float]:
+        """Where the next worker shall rather end; ``only`` at points of some actions, if any are given."""
+        found = eagerness(self.visits[end], self.passes, self.passers)
+        return {point: 0.0 if only and not point.endswith(tuple(only)) else each for point, each in found.items()}
 
 
 @dataclass
@@ -62,6 +69,8 @@ class Chaos:
             self._crashed: 8,
             self._failed_over: 8,
             self._locked_out: 8,
+            self._refused: 8,
+            self._build_broken: 300 if self.scene.builds_next else 0,
         }
         self.chance.choices(list(kinds), list(kinds.values()))[0]()
 
@@ -75,14 +84,15 @@ class Chaos:
         self.scene.outwait()
         self._end(self._child(sweeps=False))
 
-    def _child(self, end: End | None = None, *, sweeps: bool | None = None) -> Child:
+    def _child(self, end: End | None = None, *, only: Sequence[str] = (), sweeps: bool | None = None) -> Child:
         places = self.scene.places
         sweeping = self.chance.random() < 0.3 if sweeps is None else sweeps
         if sweeping:
             with contextlib.suppress(Exception):
                 self.scene.service.request(CHANGE)
         seed = str(self.chance.random())
-        order = Order(places.registry_url, places.target_url, CHANGE, sweeping, end, dict(self.tally.visits), seed)
+        eager = self.tally.eager(end, only) if end else {}
+        order = Order(places.registry_url, places.target_url, CHANGE, sweeping, end, eager, seed)
         return Child(order)
 
     def _end(self, child: Child) -> Child:
@@ -93,20 +103,25 @@ class Chaos:
             self.faults.append(f"a worker did not end: {child.words}")
         elif child.code not in EXPECTED and child.code != -9:
             self.faults.append(f"a worker ended with {child.code}: {child.words}")
+        if child.passed:
+            self.tally.passers += 1
+            self.tally.passes.update(child.passed)
         self.tally.codes[f"{child.code} {_NUMBERS.sub('n', child.words)[:90]}"] += 1
         return child
 
-    def _count(self, kind: str, point: str = "") -> None:
+    def _count(self, kind: str) -> None:
         self.tally.kinds[kind] += 1
-        if point:
-            self.tally.visits[point] = self.tally.visits.get(point, 0) + 1
+
+    def _count_end(self, child: Child, end: End = "kill") -> None:
+        """Count the point at which the worker was killed or frozen, if it was."""
+        if child.struck:
+            self._count("killed at a point" if end == "kill" else "frozen at a point")
+            self.tally.visits[end][child.struck] += 1
 
     # -- the worker ----------------------------------------------------------------------------------------------
 
     def _killed_at_a_point(self) -> None:
-        child = self._end(self._child("kill"))
-        if child.code == -9:
-            self._count("killed at a point", child.struck)
+        self._count_end(self._end(self._child("kill")))
 
     def _killed_at_any_instant(self) -> None:
         child = self._child()
@@ -118,7 +133,7 @@ class Chaos:
         child = self._child("freeze")
         child.rest(until_struck=True)
         if child.struck and child.code is None:
-            self._count("frozen at a point", child.struck)
+            self._count_end(child, "freeze")
             self._outlived(child)
         self._end(child)
 
@@ -143,27 +158,76 @@ class Chaos:
         children = [self._child(self.chance.choice((None, None, "kill"))) for _ in range(3)]
         self._count("three at once")
         for child in children:
-            self._end(child)
-            if child.struck:
-                self._count("killed at a point", child.struck)
+            self._count_end(self._end(child))
+
+    # -- what is in the way of a step ----------------------------------------------------------------------------
 
     def _locked_out(self) -> None:
         """A reader keeps the table open while a worker that needs it for itself tries, fails and tries again."""
+        self._hampered("locked out", self._open("SELECT FROM things LIMIT 1"))
+
+    def _refused(self) -> None:
+        """What a step sends is refused for good, until whoever forbade it thinks better of it."""
+        self._hampered("refused", self.scene.forbidding())
+
+    def _hampered(self, kind: str, hindrance: contextlib.AbstractContextManager[object]) -> None:
         before = self._failures()
-        with psycopg.connect(self.scene.places.target_url) as reader:
-            reader.execute("SELECT FROM things LIMIT 1")
-            child = self._child("kill")
+        with hindrance:
+            child = self._child("kill", only=(" failure",))
             child.rest(self.chance.uniform(0.5, 2.0))
         self._end(child)
         if self._failures() > before:
-            self._count("locked out")
-        if child.struck:
-            self._count("killed at a point", child.struck)
+            self._count(kind)
+        self._count_end(child)
 
     def _failures(self) -> int:
-        return [event.kind for event in self.scene.insist(lambda: self.scene.service.events(CHANGE))].count(
-            "step.failed"
-        )
+        told = self.scene.insist(lambda: self.scene.service.events(CHANGE))
+        return [event.kind for event in told].count("step.failed")
+
+    def _build_broken(self) -> None:
+        """An index build waits for a long report to end, and is ended itself meanwhile: it leaves an invalid index."""
+        with self._open("SELECT FROM watch.fence"):
+            child = self._child("kill", only=(" failure", " repair"))
+            if (builder := self._builder(child)) is not None:
+                self._break(builder, child)
+                self._count("build broken")
+        self._count_end(self._end(child))
+
+    @contextlib.contextmanager
+    def _open(self, query: str) -> Iterator[None]:
+        """A transaction that keeps its snapshot, and the locks of its query, on a target that may crash meanwhile."""
+        link = psycopg.connect(self.scene.places.target_url)
+        try:
+            link.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            link.execute(query.encode())
+            yield
+        finally:
+            link.close()
+
+    def _builder(self, child: Child) -> int | None:
+        """The backend that builds an index for the worker; None where the worker ended, or took long, without one."""
+        deadline = time.monotonic() + 5
+        query = """SELECT a.pid FROM pg_stat_progress_create_index JOIN pg_stat_activity a USING (pid)
+            WHERE a.application_name LIKE 'orch:%%' AND a.datname = %s"""
+        while time.monotonic() < deadline:
+            ended = child.rest(0.02)
+            if found := self.scene.places.target.ask(query, self.scene.places.target_database):
+                return int(found[0][0])
+            if ended:
+                break
+        return None
+
+    def _break(self, builder: int, child: Child) -> None:
+        """End the build: somebody cancels it or ends its session, its worker dies first, or the server crashes."""
+        how = self.chance.choice(("pg_cancel_backend", "pg_terminate_backend", "its worker, too", "crash"))
+        if how == "crash":
+            with self._outage():
+                self.scene.places.target.crash()
+            return
+        if how == "its worker, too":
+            child.kill()
+        ends = "pg_cancel_backend" if how == "pg_cancel_backend" else "pg_terminate_backend"
+        self.scene.places.target.ask(f"SELECT {ends}(%s)", builder)
 
     # -- connections and servers ---------------------------------------------------------------------------------
 

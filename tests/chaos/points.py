@@ -1,17 +1,19 @@
 """The named points of the protocol at which a worker can be killed or frozen.
 
 A point is a moment (before, during, after) of something the protocol does. What is told over ``say`` is what really
-happened; the harness counts it and so sees which points nobody has died at yet.
+happened; the harness counts it and so sees which points nobody has died at yet. Nothing is chosen beforehand: whether a worker
+ends is asked at each point it comes to, so that a point it never comes to takes no turn away from another.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from orchestrator.dialects.postgres import target
@@ -20,12 +22,12 @@ from state.store import Registry
 
 End = Literal["kill", "freeze"]
 SIGNALS: Mapping[End, signal.Signals] = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
-WITHIN = 0.02
-"""Seconds within which ``during`` strikes after the beginning."""
-AT_ONCE = 5
-"""Points at which one worker may end."""
+WITHIN = (0.0001, 0.03)
+"""Seconds from the beginning after which ``during`` strikes, if it is still under way; each size as likely as the other."""
 LIKELY = 0.5
-"""How likely it ends when it comes to one of them; many are passed several times."""
+"""How likely a worker ends at a point to which hardly any comes."""
+OFTEN = 25
+"""By how much less likely it ends at a point to which each comes once: most points lie beyond others."""
 
 _PLACES: Mapping[str, tuple[Any, str]] = {
     "acquire": (Registry, "acquire"),
@@ -52,48 +54,86 @@ _PLACES: Mapping[str, tuple[Any, str]] = {
     "mop up": (PostgresSession, "mop_up"),
     "end filling": (PostgresSession, "end_backfill"),
 }
-POINTS = tuple(f"{moment} {name}" for name in _PLACES for moment in ("before", "during", "after"))
+MOMENTS = ("before", "during", "after")
+POINTS = tuple(f"{moment} {name}" for name in _PLACES for moment in MOMENTS)
 
 
-def arm(end: End, visits: Mapping[str, int], seed: str, say: Callable[[str], None]) -> None:
-    """From now on this process may end at some of the points: rather at those where few have ended so far."""
-    chance = random.Random(seed)
-    struck = threading.Event()
-    weights = [1 / (1 + visits.get(point, 0)) ** 2 for point in POINTS]
-    chosen = set(chance.choices(POINTS, weights, k=AT_ONCE))
+def eagerness(visits: Mapping[str, int], passes: Mapping[str, int], workers: int) -> dict[str, float]:
+    """How likely a worker ends each time it comes to each point.
 
-    def strike(point: str) -> None:
-        if not struck.is_set():
-            struck.set()
-            say(point)
-            os.kill(os.getpid(), SIGNALS[end])
+    Rather where few have ended so far (``visits``), and where a worker seldom comes: ``passes`` is how often ``workers`` did.
+    """
+    level = sum(visits.values()) / len(POINTS)
 
-    def due(point: str) -> bool:
-        return point in chosen and not struck.is_set() and chance.random() < LIKELY
+    def eager(point: str) -> float:
+        ahead = max(0.0, visits.get(point, 0) - level)
+        often = (passes.get(point, 0) + 1) / (workers + 1)
+        return LIKELY / (1 + OFTEN * often) / (1 + ahead) ** 3
 
+    return {point: eager(point) for point in POINTS}
+
+
+def arm(end: End, eager: Mapping[str, float], seed: str, say: Callable[[str], None], passed: Counter[str]) -> None:
+    """From now on this process may end at each point it comes to, as likely as ``eager`` says; ``passed`` counts these."""
+    striker = _Striker(end, eager, random.Random(seed), say, passed)
     for name, (owner, attribute) in _PLACES.items():
-        setattr(owner, attribute, _watched(getattr(owner, attribute), name, due, strike, chance))
+        setattr(owner, attribute, striker.watching(getattr(owner, attribute), name))
 
 
-def _watched(
-    original: Callable[..., Any],
-    name: str,
-    due: Callable[[str], bool],
-    strike: Callable[[str], None],
-    chance: random.Random,
-) -> Callable[..., Any]:
-    def soon() -> None:
-        time.sleep(chance.uniform(0, WITHIN))
-        strike(f"during {name}")
+class _Striker:
+    """Ends this process, once."""
 
-    def watched(*arguments: Any, **named: Any) -> Any:
-        if due(f"before {name}"):
-            strike(f"before {name}")
-        if due(f"during {name}"):
-            threading.Thread(target=soon, daemon=True).start()
-        found = original(*arguments, **named)
-        if due(f"after {name}"):
-            strike(f"after {name}")
-        return found
+    def __init__(
+        self,
+        end: End,
+        eager: Mapping[str, float],
+        chance: random.Random,
+        say: Callable[[str], None],
+        passed: Counter[str],
+    ) -> None:
+        self._end, self._eager, self._chance, self._say, self._passed = end, eager, chance, say, passed
+        self._striking = threading.Lock()
+        self._struck = False
 
-    return watched
+    def watching(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
+        """``original``, before, during and after which it may strike."""
+
+        def watched(*arguments: Any, **named: Any) -> Any:
+            self._perhaps(f"before {name}")
+            with self._during(f"during {name}"):
+                found = original(*arguments, **named)
+            self._perhaps(f"after {name}")
+            return found
+
+        return watched
+
+    @contextlib.contextmanager
+    def _during(self, point: str) -> Iterator[None]:
+        over = threading.Event()
+        if self._due(point):
+            threading.Thread(target=self._soon, args=(point, over), daemon=True).start()
+        try:
+            yield
+        finally:
+            with self._striking:  # whoever strikes now strikes in time
+                over.set()
+
+    def _soon(self, point: str, over: threading.Event) -> None:
+        shortest, longest = WITHIN
+        if not over.wait(shortest * (longest / shortest) ** self._chance.random()):
+            self._strike(point, over)
+
+    def _perhaps(self, point: str) -> None:
+        if self._due(point):
+            self._strike(point, threading.Event())
+
+    def _due(self, point: str) -> bool:
+        self._passed[point] += 1
+        return not self._struck and self._chance.random() < self._eager[point]
+
+    def _strike(self, point: str, over: threading.Event) -> None:
+        with self._striking:
+            if not self._struck and not over.is_set():
+                self._struck = True
+                self._say(point)
+                os.kill(os.getpid(), SIGNALS[self._end])

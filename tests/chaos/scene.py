@@ -19,9 +19,10 @@ import psycopg
 from orchestrator.core.errors import Blocked, Indeterminate, OrchError
 from orchestrator.core.status import Status
 from orchestrator.demo.facts import Stage
+from orchestrator.engine.runner import PHASE_OF
 from orchestrator.service import FORWARD
-from state.model import State
-from tests.chaos.cases import CHANGE, SCHEMA, WATCH_FENCE, Case
+from state.model import State, StepStatus
+from tests.chaos.cases import BAN, CHANGE, LIFT, SCHEMA, WATCH_FENCE, Case
 from tests.chaos.children import service
 from tests.chaos.servers import Pair
 from tests.support.applications import Table, TwoVersions, plain
@@ -117,9 +118,19 @@ class Scene:
         _drop(self.places)
 
     def run(self, script: str) -> None:
-        """A script on the target."""
-        with psycopg.connect(self.places.target_url, autocommit=True) as link:
+        """A script on the target; what it did outlives a crash."""
+        url = self.places.target.url(self.places.target_database, SYNCHRONOUS)
+        with psycopg.connect(url, autocommit=True) as link:
             link.execute(script.encode())
+
+    @contextlib.contextmanager
+    def forbidding(self) -> Iterator[None]:
+        """A rule of the house refuses orch's DDL and its batches on the target, but nobody else's."""
+        self.run(BAN)
+        try:
+            yield
+        finally:
+            self.run(LIFT)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query on the target."""
@@ -144,6 +155,14 @@ class Scene:
     def status(self) -> Status:
         """Where the change stands."""
         return self.insist(lambda: self.service.status(CHANGE))
+
+    @property
+    def builds_next(self) -> bool:
+        """Whether the next worker comes to an index that is not built yet."""
+        status = self.status
+        phase = status.gate.phase.value if status.gate else PHASE_OF.get(status.state)
+        open_steps = [row for row in status.steps if row.status is not StepStatus.DONE]
+        return any(row.kind == "create_index" and row.phase == phase for row in open_steps)
 
     def outwait(self) -> None:
         """Let the lease of whoever died end."""
