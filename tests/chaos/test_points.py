@@ -49,6 +49,7 @@ def live(point: str, seconds: float, say: Connection) -> None:
     eager = {**dict.fromkeys((f"{moment} act" for moment in MOMENTS), 0.0), point: 1.0}
     points.arm("kill", eager, "seed", say.send, Counter())
     Place().act()
+    time.sleep(10 * points.WITHIN[1])
     say.send("lived")
 
 
