@@ -60,9 +60,9 @@ class Chaos:
         if self.chance.random() < 0.7:
             self.scene.outwait()
         kinds: dict[Callable[[], None], int] = {
-            self._killed_at_a_point: 32,
+            self._killed_at_a_point: 60,
             self._killed_at_any_instant: 14,
-            self._frozen_at_a_point: 14,
+            self._frozen_at_a_point: 20,
             self._frozen_at_any_instant: 6,
             self._competed_with: 8,
             self._disconnected: 10,

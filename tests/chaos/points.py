@@ -22,11 +22,11 @@ from state.store import Registry
 
 End = Literal["kill", "freeze"]
 SIGNALS: Mapping[End, signal.Signals] = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
-WITHIN = (0.0001, 0.03)
+WITHIN = (0.0001, 0.02)
 """Seconds from the beginning after which ``during`` strikes, if it is still under way; each size as likely as the other."""
 LIKELY = 0.5
-"""How likely a worker ends at a point to which hardly any comes."""
-OFTEN = 25
+"""How likely a worker ends at most: at a point to which hardly any comes, or at which hardly any has ended."""
+OFTEN = 12
 """By how much less likely it ends at a point to which each comes once: most points lie beyond others."""
 
 _PLACES: Mapping[str, tuple[Any, str]] = {
@@ -66,9 +66,9 @@ def eagerness(visits: Mapping[str, int], passes: Mapping[str, int], workers: int
     level = sum(visits.values()) / len(POINTS)
 
     def eager(point: str) -> float:
-        ahead = max(0.0, visits.get(point, 0) - level)
+        behind = (1 + level) / (1 + visits.get(point, 0))
         often = (passes.get(point, 0) + 1) / (workers + 1)
-        return LIKELY / (1 + OFTEN * often) / (1 + ahead) ** 3
+        return min(LIKELY, LIKELY / (1 + OFTEN * often) * behind**3)
 
     return {point: eager(point) for point in POINTS}
 
