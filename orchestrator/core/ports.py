@@ -50,6 +50,10 @@ class LockNotGranted(TargetError):
     """A lock was not granted in time, or a deadlock was broken: try again a little later."""
 
 
+class OutOfTime(LockNotGranted):
+    """A statement was cancelled, mostly at its limit. It may have waited for locks, or just have been long."""
+
+
 class Fenced(TargetError):
     """A newer fence stands on the target: we are the zombie."""
 

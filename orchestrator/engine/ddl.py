@@ -17,12 +17,13 @@ from orchestrator.core.ports import (
     Fenced,
     LockNotGranted,
     Observation,
+    OutOfTime,
     Seen,
     Session,
     TargetError,
     ValueRefused,
 )
-from orchestrator.core.step import Backfill
+from orchestrator.core.step import Backfill, RunSql
 from orchestrator.engine import backfill
 from orchestrator.engine.run import Run, jittered
 
@@ -124,6 +125,9 @@ def _retrying(run: Run, planned: PlannedStep, once: Callable[[Run, Session, Plan
             return
         except (LockNotGranted, ConnectionLost, Unreachable) as error:
             _failed(run, planned, str(error))
+            if isinstance(error, OutOfTime) and isinstance(planned.step, RunSql):
+                run.lease.check()
+                raise _too_long(run, planned, error) from error
             if patience.over:
                 raise Waiting(
                     f"step {planned.ordinal} ({planned.description}) got no lock in {patience.attempt} tries: {error}",
@@ -182,6 +186,15 @@ def _refused(run: Run, planned: PlannedStep, error: TargetError) -> OrchError:
     if error.sqlstate == "53100":
         return StepRefused(message, f"free disk space on the server, then orch advance {run.change.id}")
     return StepRefused(message, f"repair the cause, then orch advance {run.change.id}; or orch abort {run.change.id}")
+
+
+def _too_long(run: Run, planned: PlannedStep, error: OutOfTime) -> OrchError:
+    """Not tried again by itself: a statement of the change's own keeps its locks as long as it lasts."""
+    return StepRefused(
+        f"step {planned.ordinal} ({planned.description}) ran out of its time: {error}; nothing of it was kept",
+        f"a statement has 10 s, and done_when 60 s: see what it reads or waited for, then orch advance {run.change.id} tries it"
+        f" again; or orch abort {run.change.id} and submit a shorter one",
+    )
 
 
 def indeterminate(run: Run, planned: PlannedStep, seen: Observation) -> Indeterminate:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 
+import psycopg
 import pytest
 
 from orchestrator.core.errors import Indeterminate, Invalid, PlanRefused
 from orchestrator.core.view import PlanView
+from orchestrator.engine.ddl import StepRefused
 from state.model import State
 from tests.service.world import QUICK, World, source
 
@@ -153,4 +156,28 @@ def test_a_statement_whose_query_stays_false_is_run_once(world: World) -> None:
     for _ in range(2):
         with pytest.raises(Indeterminate, match="took effect once, and done_when is not true"):
             world.step()
+    assert world.rows("SELECT count(*) FROM tally") == [(1,)]
+
+
+def test_a_statement_that_takes_too_long_is_told_as_that_and_not_tried_again_by_itself(world: World) -> None:
+    world.run("CREATE TABLE tally (n int)")
+    world.submit(own("WITH slept AS (SELECT pg_sleep(11)) INSERT INTO tally SELECT 1 FROM slept"))
+    with pytest.raises(
+        StepRefused, match=r"ran out of its time: .*statement timeout; nothing of it was kept"
+    ) as refused:
+        world.step()
+    assert "orch advance change" in refused.value.next_step
+    assert [step.attempt for step in world.service.status("change").steps] == [1]
+    assert world.rows("SELECT count(*) FROM tally") == [(0,)]
+    assert world.abort().state is State.ABORTED
+
+
+def test_a_statement_that_waits_for_a_lock_is_tried_again(world: World) -> None:
+    """A lock is another's matter and may be free a second later."""
+    world.run("CREATE TABLE tally (n int)")
+    world.submit(own("INSERT INTO tally VALUES (1)", done_when="SELECT count(*) = 1 FROM tally"))
+    with psycopg.connect(world.url) as holder:
+        holder.execute("LOCK TABLE tally IN SHARE MODE")
+        threading.Timer(0.5, holder.rollback).start()
+        assert world.step().state is State.COMPLETED
     assert world.rows("SELECT count(*) FROM tally") == [(1,)]

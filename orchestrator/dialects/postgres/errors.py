@@ -11,12 +11,14 @@ from contextlib import contextmanager
 
 import psycopg
 
-from orchestrator.core.ports import ConnectionLost, Fenced, LockNotGranted, TargetError, ValueRefused
+from orchestrator.core.ports import ConnectionLost, Fenced, LockNotGranted, OutOfTime, TargetError, ValueRefused
 
 FENCED = "OR409"
 """Raised by orch_target.check_fence."""
-_RETRY = frozenset({"55P03", "40P01", "40001", "57014"})
-"""lock_not_available, deadlock_detected, serialization_failure, query_canceled (our own statement_timeout)."""
+_RETRY = frozenset({"55P03", "40P01", "40001"})
+"""lock_not_available, deadlock_detected, serialization_failure."""
+_CANCELED = "57014"
+"""query_canceled: mostly our own statement_timeout."""
 _GONE = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
 
 
@@ -28,6 +30,8 @@ def translate(error: psycopg.Error) -> TargetError:
         return Fenced(message, state)
     if state in _RETRY:
         return LockNotGranted(message, state)
+    if state == _CANCELED:
+        return OutOfTime(message, state)
     if state[:2] in ("22", "23"):
         return ValueRefused(message, state)
     if state in _GONE or state[:2] == "08" or (not state and isinstance(error, psycopg.OperationalError)):
