@@ -194,7 +194,7 @@ def not_unique(table: Table, column: Column) -> None:
         if constraint.inbound and column.name in constraint.columns:
             raise PlanRefused(
                 f"foreign key {constraint.name} of another table refers to {table.name}.{column.name}",
-                f"a referenced column cannot be copied; {_BY_VIEWS}",
+                f"if it is the key, change_primary_key_type carries it to another type with all that refers to it; {_BY_VIEWS}",
             )
         if constraint.kind == "x" and column.name in constraint.columns:
             raise PlanRefused(

@@ -280,3 +280,10 @@ def test_upserts_of_one_key_at_the_same_moment_do_not_collide(world: World) -> N
         thread.join()
     assert failures == []
     assert world.rows("SELECT count(*), count(DISTINCT id) FROM orders WHERE id >= 1000 AND id = big") == [(400, 400)]
+
+
+def test_a_copy_of_a_referenced_key_is_refused_and_says_what_carries_it(world: World) -> None:
+    world.run(*ORDERS, "ALTER TABLE orders ALTER id DROP IDENTITY")
+    with pytest.raises(PlanRefused, match=r"foreign key of_order .* refers to public\.orders\.id") as refused:
+        world.service.plan(source("change_type: {table: orders, column: id, to: big, type: bigint}"), "c.yaml")
+    assert "change_primary_key_type carries it" in refused.value.next_step
