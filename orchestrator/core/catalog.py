@@ -207,20 +207,26 @@ class TypeUser:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """Who may use a table or type: its owner, and (privilege, grantee, grantable) of everybody else, grantee empty for PUBLIC."""
+
+    owner: str = ""
+    grants: tuple[tuple[str, str, bool], ...] = ()
+
+
+NO_ACCESS = Access()
+"""Whatever the server gives to what is made."""
+
+
+@dataclass(frozen=True, slots=True)
 class Enum:
-    """An enum type with its values in order, and what uses it."""
+    """An enum type with its values in order, what uses it and who may."""
 
     name: TypeName
     values: tuple[str, ...]
     users: tuple[TypeUser, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Who may use a table: its owner, and (privilege, grantee, grantable) of everybody else, grantee empty for PUBLIC."""
-
-    owner: str = ""
-    grants: tuple[tuple[str, str, bool], ...] = ()
+    access: Access = NO_ACCESS
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +285,7 @@ class Table:
     unidentified: bool = False
     rows: int = 0
     bytes: int = 0
-    access: Access = Access()
+    access: Access = NO_ACCESS
     comment: str | None = None
     partitioning: Partitioning | None = None
     usage: tuple[str, ...] = ()

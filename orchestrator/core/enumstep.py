@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.core.catalog import TypeName
+from orchestrator.core.catalog import NO_ACCESS, Access, TypeName
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,12 @@ class AddEnumValue:
 
 @dataclass(frozen=True, slots=True)
 class CreateEnum:
-    """CREATE TYPE … AS ENUM with ``values`` in this order."""
+    """CREATE TYPE … AS ENUM with ``values`` in this order, and the access and comment of the type that it stands for."""
 
     type: TypeName
     values: tuple[str, ...]
+    access: Access = NO_ACCESS
+    comment: str | None = None
     kind: Literal["create_enum"] = "create_enum"
 
 

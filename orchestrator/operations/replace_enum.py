@@ -3,8 +3,9 @@
 PostgreSQL can neither take a value out of an enum nor move it, so a new type is made, with a new column beside the old one that
 is kept equal by the mapping in both directions. Old versions go on with the old values, new versions with the new ones. A value
 that is in both types stays as it is; every other old value needs its new one in ``map``, and a new value that no old one
-becomes, or several, needs in ``down`` what old versions shall read. The old type is dropped with the old column when nothing
-else uses it. Each further column of the old type is a change of its own, which finds the new type there and uses it.
+becomes, or several, needs in ``down`` what old versions shall read. The new type gets the old one's owner, privileges and
+comment. The old type is dropped with the old column when nothing else uses it. Each further column of the old type is a
+change of its own, which finds the new type there and uses it.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class ReplaceEnum(OperationModel):
             raise PlanRefused(f"{name} is the type of {table.name}.{self.column} already", "use rename_column")
         mapping = _mapped(enum, self.values, self.map, None if self.down == "none" else self._back)
         copied = draft(self._copy(catalog, settings, table, column, name, mapping), ())
-        create = CreateEnum(name, self.values)
+        create = CreateEnum(name, self.values, enum.access, enum.comment)
         made = () if there else (PlannedStep("expand", create, f"make the type {name} ({', '.join(self.values)})"),)
         dropped = tuple(_dropped(enum, table, column, settings))
         notes = (*copied.notes, *_notes(enum, table, column, name, mapping, there=there))

@@ -72,6 +72,7 @@ _QUERIES = {
           FROM pg_statistic_ext WHERE stxrelid IN ({_RELATIONS})""",
     "types": f"""
         SELECT t.oid::regtype::text, t.typtype::text, obj_description(t.oid, 'pg_type'),
+               pg_get_userbyid(t.typowner), ARRAY(SELECT g::text FROM unnest(t.typacl) g ORDER BY 1),
                ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)
           FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
          WHERE n.nspname NOT IN {_OURS} AND t.typtype IN ('e', 'd', 'r')""",

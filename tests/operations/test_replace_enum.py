@@ -190,6 +190,50 @@ def test_an_abort_leaves_a_type_that_was_there_before(world: World) -> None:
     assert world.rows("SELECT to_regtype('feeling') IS NULL") == [(False,)]
 
 
+_TYPE = """
+SELECT pg_get_userbyid(typowner), ARRAY(SELECT g::text FROM unnest(typacl) g ORDER BY 1), obj_description(oid, 'pg_type')
+  FROM pg_type WHERE oid = to_regtype('{}')
+"""
+
+
+@pytest.mark.parametrize("opened", ["", "GRANT USAGE ON TYPE {} TO PUBLIC"], ids=["closed", "open"])
+def test_the_new_type_belongs_to_the_same_role_and_is_for_the_same_people(world: World, opened: str) -> None:
+    """What a type is given, by plain DDL, the type that stands for it has as well; the roles are the server's own."""
+    given = [
+        "ALTER TYPE {} OWNER TO pg_monitor",
+        "REVOKE ALL ON TYPE {} FROM PUBLIC",
+        "GRANT USAGE ON TYPE {} TO pg_read_all_data WITH GRANT OPTION",
+        "GRANT USAGE ON TYPE {} TO pg_read_all_stats",
+        *filter(None, [opened]),
+        "COMMENT ON TYPE {} IS 'how it''s felt'",
+    ]
+    world.run(*MADE, "CREATE TYPE plain AS ENUM ('low', 'ok', 'glad')")
+    world.run(*(each.format(kind) for kind in ("mood", "plain") for each in given))
+    world.submit(_asked())
+    world.to(State.EXPANDED)
+    assert world.rows(_TYPE.format("feeling")) == world.rows(_TYPE.format("plain"))
+    world.to(State.COMPLETED)
+    assert world.rows(_TYPE.format("feeling")) == world.rows(_TYPE.format("plain"))
+
+
+def test_a_type_that_was_given_nothing_gives_nothing(world: World) -> None:
+    world.run(*MADE)
+    world.submit(_asked())
+    world.to(State.EXPANDED)
+    assert world.rows(_TYPE.format("feeling")) == world.rows(_TYPE.format("mood"))
+    assert world.rows(_TYPE.format("feeling"))[0][1:] == ([], None)
+
+
+@pytest.mark.parametrize(
+    "kind", ["ALTER TABLE orders ADD calm mood[]", "CREATE DOMAIN d AS mood; ALTER TABLE orders ADD calm d"]
+)
+def test_arrays_of_it_and_domains_over_it_are_refused_with_the_way_around(world: World, kind: str) -> None:
+    world.run(*MADE, *kind.split("; "))
+    with pytest.raises(PlanRefused, match="which is no enum type") as refused:
+        world.service.plan(source(_asked(column="calm")), "c.yaml")
+    assert "change_type, with up: and down:" in refused.value.next_step
+
+
 def test_two_operations_cannot_make_one_type(world: World) -> None:
     world.run(*MADE, "ALTER TABLE orders ADD other mood")
     with pytest.raises(PlanRefused, match=r"operations 1 and 2 both change type public\.feeling"):

@@ -10,11 +10,17 @@ from collections.abc import Iterable
 
 import psycopg
 
-from orchestrator.core.catalog import Enum, TableName, TypeName, TypeUser
+from orchestrator.core.catalog import Access, Enum, TableName, TypeName, TypeUser
 
 _ENUMS = """
 SELECT asked.spelled, t.oid, n.nspname, t.typname,
-       ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)
+       ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
+       pg_catalog.pg_get_userbyid(t.typowner),
+       ARRAY(SELECT ARRAY[g.privilege_type, CASE g.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
+                          g.is_grantable::text]
+               FROM pg_catalog.aclexplode(coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner))) g
+              WHERE g.grantee <> t.typowner),
+       pg_catalog.obj_description(t.oid, 'pg_type')
   FROM pg_catalog.unnest(%s::text[]) AS asked(spelled)
   JOIN pg_catalog.pg_type t ON t.oid = pg_catalog.to_regtype(asked.spelled)
   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
@@ -43,9 +49,13 @@ def enums(connection: psycopg.Connection, types: Iterable[str]) -> tuple[tuple[s
     """Those of some types (full names) that are enums."""
     rows = connection.execute(_ENUMS, (list(dict.fromkeys(types)),)).fetchall()
     return tuple(
-        (spelled, Enum(TypeName(schema, name), tuple(values), _users(connection, oid)))
-        for spelled, oid, schema, name, values in rows
+        (spelled, Enum(TypeName(schema, name), tuple(values), _users(connection, oid), _access(owner, grants), comment))
+        for spelled, oid, schema, name, values, owner, grants, comment in rows
     )
+
+
+def _access(owner: str, grants: list[list[str]]) -> Access:
+    return Access(owner, tuple((privilege, grantee, grantable == "true") for privilege, grantee, grantable in grants))
 
 
 def _users(connection: psycopg.Connection, oid: int) -> tuple[TypeUser, ...]:
