@@ -21,6 +21,8 @@ EXPECTED = (0, 1, 2, 3, 4, 5, 6)
 """Exit codes with which a disturbed worker may end; each has words. 7 would ask for a person, who has done nothing here."""
 
 
+DEEP = 0.7
+"""Share of the workers that do not end where many have."""
 _NUMBERS = re.compile(r"\d+")
 
 
@@ -39,9 +41,9 @@ class Tally:
         """Disturbances."""
         return sum(self.kinds.values())
 
-    def eager(self, end: End, only: Sequence[str]) -> dict[str, float]:
+    def eager(self, end: End, only: Sequence[str], *, deep: bool) -> dict[str, float]:
         """Where the next worker shall rather end; ``only`` at points of some actions, if any are given."""
-        found = eagerness(self.visits[end], self.passes, self.passers)
+        found = eagerness(self.visits[end], self.passes, self.passers, deep=deep)
         return {point: 0.0 if only and not point.endswith(tuple(only)) else each for point, each in found.items()}
 
 
@@ -67,7 +69,7 @@ class Chaos:
             self._competed_with: 8,
             self._disconnected: 10,
             self._crashed: 8,
-            self._failed_over: 8,
+            self._failed_over: 8 if len(self.scene.places.pairs) == 1 else 24,
             self._locked_out: 8,
             self._refused: 8,
             self._build_broken: 300 if self.scene.builds_next else 0,
@@ -91,7 +93,7 @@ class Chaos:
             with contextlib.suppress(Exception):
                 self.scene.service.request(CHANGE)
         seed = str(self.chance.random())
-        eager = self.tally.eager(end, only) if end else {}
+        eager = self.tally.eager(end, only, deep=self.chance.random() < DEEP) if end else {}
         order = Order(places.registry_url, places.target_url, CHANGE, sweeping, end, eager, seed)
         return Child(order)
 
@@ -187,7 +189,7 @@ class Chaos:
     def _build_broken(self) -> None:
         """An index build waits for a long report to end, and is ended itself meanwhile: it leaves an invalid index."""
         with self._open("SELECT FROM watch.fence"):
-            child = self._child("kill", only=(" failure", " repair"))
+            child = self._child("kill", only=(" failure", " repair", " alone"))
             if (builder := self._builder(child)) is not None:
                 self._break(builder, child)
                 self._count("build broken")
@@ -258,7 +260,11 @@ class Chaos:
         self._end(child)
 
     def _failed_over(self) -> None:
-        """Work goes on after the standby is cut off, and is lost; no application commits then, or its loss would be ours."""
+        """Work goes on after the standby is cut off, and is lost; no application commits then, or its loss would be ours.
+
+        Whoever comes next finds that, and may die over it. Only where the Registry is on another server, one of the two
+        remembers what the other lost.
+        """
         server = self.chance.choice(self.scene.places.pairs)
         doomed: list[Child] = []
         with self._outage(), self.scene.load.still():
@@ -267,6 +273,8 @@ class Chaos:
         server.rebuild()
         for child in doomed:
             self._end(child)
+        self.scene.outwait()
+        self._count_end(self._end(self._child("kill", only=(" lost",))))
 
     def _work_in_vain(self, doomed: list[Child]) -> None:
         """One worker or two; the last may still be at work when its server dies."""

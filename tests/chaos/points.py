@@ -58,14 +58,19 @@ MOMENTS = ("before", "during", "after")
 POINTS = tuple(f"{moment} {name}" for name in _PLACES for moment in MOMENTS)
 
 
-def eagerness(visits: Mapping[str, int], passes: Mapping[str, int], workers: int) -> dict[str, float]:
+def eagerness(
+    visits: Mapping[str, int], passes: Mapping[str, int], workers: int, *, deep: bool = False
+) -> dict[str, float]:
     """How likely a worker ends each time it comes to each point.
 
     Rather where few have ended so far (``visits``), and where a worker seldom comes: ``passes`` is how often ``workers`` did.
+    A ``deep`` one ends nowhere where more have ended than at the average point: these hide what lies behind them.
     """
     level = sum(visits.values()) / len(POINTS)
 
     def eager(point: str) -> float:
+        if deep and visits.get(point, 0) > level:
+            return 0.0
         behind = (1 + level) / (1 + visits.get(point, 0))
         often = (passes.get(point, 0) + 1) / (workers + 1)
         return min(LIKELY, LIKELY / (1 + OFTEN * often) * behind**3)

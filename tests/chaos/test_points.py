@@ -25,6 +25,11 @@ def test_where_a_worker_seldom_comes_it_rather_ends() -> None:
     assert eager["after repair"] > eager["before repair"] > 5 * eager["before intent"]
 
 
+def test_a_worker_that_shall_get_far_ends_nowhere_where_many_have() -> None:
+    eager = eagerness({"before acquire": 2, "after acquire": 1}, {}, 50, deep=True)
+    assert eager["before acquire"] == eager["after acquire"] == 0 < eager["before batch"]
+
+
 def test_points_that_nobody_reaches_take_nothing_from_the_others() -> None:
     """Where each point but a few was had three times, they still end workers."""
     had = {point: 3 for point in POINTS if not point.endswith("repair")}
