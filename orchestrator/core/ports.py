@@ -87,10 +87,13 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a Backfill stands. ``position`` is the last key finished (as text), or the next page; None at the start.
+    """Where a lane of a Backfill stands. ``position`` is the dialect's own; None before it has one.
 
-    ``turn`` says in which row the marker is by now, ``moves`` how often it was updated there. ``fenced`` are the seconds that
-    the server has spent on the fence checks of batches so far.
+    ``done``: its range is filled. ``turn`` says in which row the marker is by now, ``moves`` how often it was updated there.
+    ``fenced`` are the seconds that the server has spent on the fence checks of batches so far. ``plain`` is why it goes without
+    stripes, for ``plain_left`` windows more. Of a mop-up, ``sweep`` is where its pass stands (None between two passes),
+    ``swept`` how many rows the pass has filled, ``waits`` that it waits for locked rows rather than skip them, ``ended`` that
+    nothing is left.
     """
 
     position: tuple[str, ...] | None
@@ -100,6 +103,12 @@ class Cursor:
     turn: int = 0
     moves: int = 0
     fenced: float = 0.0
+    lane: int = 0
+    plain: str = ""
+    plain_left: int = 0
+    sweep: tuple[str, ...] | None = None
+    swept: int = 0
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +157,14 @@ class Session(Reader, Protocol):
     def forget(self, mark: Mark) -> None:
         """Remove the marker of a Step that was found absent. Raises TargetError."""
 
-    def begin_backfill(self, step: Backfill, mark: Mark) -> Cursor:
-        """Prepare statistics and the cursor; where an earlier attempt stood, if there was one."""
+    def begin_backfill(self, step: Backfill, mark: Mark) -> tuple[Cursor, ...]:
+        """Prepare statistics and the lanes, at least one; where an earlier attempt stood, if there was one."""
 
-    def batch(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
-        """One transaction: rows, cursor and fence check. Raises TargetError."""
+    def join_backfill(self, step: Backfill) -> None:
+        """Prepare a further session to send batches of a Backfill that has begun."""
+
+    def batch(self, step: Backfill, mark: Mark, cursor: Cursor, skips: bool = False) -> Cursor:
+        """One transaction: rows, cursor and fence check; ``skips`` leaves locked rows to the mop-up. Raises TargetError."""
 
     def mop_up(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
         """One batch of whatever is left anywhere; ``ended`` once nothing is."""

@@ -1,4 +1,4 @@
-"""The backfill loop: batch after batch, then mop up until nothing is left, watching lease and hold between them.
+"""The backfill loop: batch after batch in every lane, then mop up until nothing is left, watching lease and hold between them.
 
 Why it exists: it is the longest a Change touches production, so it stops within one batch when asked, says how fast it goes
 and until when, and never retries a batch that might have succeeded (the cursor is read again instead).
@@ -6,49 +6,44 @@ and until when, and never retries a batch that might have succeeded (the cursor 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-
 from orchestrator.core.plan import PlannedStep
-from orchestrator.core.ports import Cursor, LockNotGranted, Mark, Session, TargetError
+from orchestrator.core.ports import Cursor, Mark, Session, TargetError
 from orchestrator.core.step import Backfill
+from orchestrator.engine.lanes import Lanes
+from orchestrator.engine.pace import Pace
 from orchestrator.engine.progress import Meter, Reporter
-from orchestrator.engine.run import Cost, Run, jittered
+from orchestrator.engine.run import Cost, Run
 from orchestrator.engine.throttle import Throttle
 
-COUNT_EVERY = 20
+COUNT_EVERY = 5
 """Passes of the mop-up between two counts of what is left, which must become less."""
-LOCK_TRIES = 50
-"""Tries of one batch against row locks of the application before the step is given back."""
 
 
 def fill(run: Run, session: Session, planned: PlannedStep, step: Backfill) -> None:
-    """Fill every row. Resumes at the stored cursor. Raises TargetError, LeaseLost, Waiting (held)."""
+    """Fill every row. Resumes at the stored cursors. Raises TargetError, LeaseLost, Waiting (held)."""
     mark = run.mark(planned)
-    cursor = session.begin_backfill(step, mark)
-    meter = Meter(session.estimate(step))
-    reporter = Reporter(run, planned, step, meter)
-    pace = _Pace(step, reporter, Throttle(run, session, step, reporter), step.batch_rows)
-    while not cursor.done:
-        cursor = pace.through(session.batch, mark, cursor)
-    cursor = _mopped_up(pace, session, step, mark, cursor)
+    cursors = session.begin_backfill(step, mark)
+    reporter = Reporter(run, planned, step, Meter(session.estimate(step)))
+    pace = Pace(run, planned, step, mark, reporter, Throttle(run, session, step, reporter), cursors)
+    Lanes(pace, session).fill()
+    cursor = _mopped_up(pace, session, step, mark)
     session.end_backfill(step, mark, cursor)
-    pace.reporter.report(cursor, force=True)
-    run.cost[planned.ordinal] = Cost(pace.working, pace.throttle.guarding + cursor.fenced)
+    pace.report(cursor, force=True)
+    run.cost[planned.ordinal] = Cost(pace.working, pace.throttle.guarding + pace.fenced)
 
 
-def _mopped_up(pace: _Pace, session: Session, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
+def _mopped_up(pace: Pace, session: Session, step: Backfill, mark: Mark) -> Cursor:
     """Mop up until nothing is left; rows that stay empty pass after pass are somebody else's doing. Raises TargetError.
 
     What the batches say they wrote proves nothing: a trigger may have kept the old row, or taken it back afterwards.
     """
     left: int | None = None
     passes = 0
+    cursor = pace.cursors[0]
     while not cursor.ended:
-        cursor = pace.through(session.mop_up, mark, cursor)
-        passes += 1
-        if not cursor.ended and passes % COUNT_EVERY == 0:
+        cursor = pace.through(lambda step, cursor, _: session.mop_up(step, mark, cursor), cursor)
+        passes += cursor.sweep is None
+        if cursor.sweep is None and not cursor.ended and passes % COUNT_EVERY == 0:
             before, left = left, session.left(step)
             if before is not None and left >= before:
                 raise TargetError(
@@ -56,34 +51,3 @@ def _mopped_up(pace: _Pace, session: Session, step: Backfill, mark: Mark, cursor
                     " a trigger of the table undoes the update"
                 )
     return cursor
-
-
-@dataclass
-class _Pace:
-    """Brings one batch after the other about: when nothing stands against it, as big as the last one allows."""
-
-    step: Backfill
-    reporter: Reporter
-    throttle: Throttle
-    rows: int
-    working: float = 0.0
-
-    def through(self, send: Callable[[Backfill, Mark, Cursor], Cursor], mark: Mark, cursor: Cursor) -> Cursor:
-        """One batch; row locks of the application are waited out in short, visible pauses."""
-        for attempt in range(LOCK_TRIES):
-            self.throttle.wait(cursor)
-            started = time.monotonic()
-            try:
-                done = send(replace(self.step, batch_rows=self.rows), mark, cursor)
-            except LockNotGranted as error:
-                if attempt == LOCK_TRIES - 1:
-                    raise
-                self.reporter.report(cursor, throttle=f"waits for row locks of the application: {error}")
-                time.sleep(jittered(0.1))
-            else:
-                took = time.monotonic() - started
-                self.working += took
-                self.rows = self.throttle.sized(self.rows, took)
-                self.reporter.report(done)
-                return done
-        raise AssertionError("the last try returns or raises")

@@ -50,7 +50,7 @@ class Lease:
         self._over = threading.Event()
         self._losing = threading.Lock()
         self._lost = False
-        self._running: Cancellable | None = None
+        self._running: list[Cancellable] = []
         self._threads = [
             threading.Thread(target=work, name=f"lease {change_id}", daemon=True) for work in (self._renew, self._watch)
         ]
@@ -67,13 +67,13 @@ class Lease:
 
     @contextmanager
     def guarding(self, session: Cancellable) -> Iterator[None]:
-        """While inside, losing the lease cancels what ``session`` runs."""
-        self._running = session
+        """While inside, losing the lease cancels what ``session`` runs. Several may be inside at once."""
+        self._running.append(session)
         try:
             self.check()
             yield
         finally:
-            self._running = None
+            self._running.remove(session)
 
     def close(self) -> None:
         """Stop renewing."""
@@ -107,8 +107,7 @@ class Lease:
                 self._cancel()
 
     def _cancel(self) -> None:
-        running = self._running
-        if running is not None:
+        for running in tuple(self._running):
             with suppress(Exception):  # a connection that cannot be cancelled is fenced out all the same
                 running.cancel()
 

@@ -106,8 +106,9 @@ def _backfilled(world: World, key: bool) -> tuple[int, int]:
         with target.session(
             "probe", 1, 1
         ) as session:  # as after a crash: the stored cursor alone tells where it stands
-            cursor = session.batch(step, mark, session.begin_backfill(step, mark))
-            done = cursor.done
+            lane = next(cursor for cursor in session.begin_backfill(step, mark) if not cursor.done)
+            session.batch(step, mark, lane)
+            done = all(cursor.done for cursor in session.begin_backfill(step, mark))
             left = session.left(step)
         batches += 1
     return batches, left
@@ -132,7 +133,7 @@ def test_the_mop_up_takes_one_batch_at_a_time(tree: World) -> None:
     step = Backfill(TableName("public", "tree"), "copy", (), "none", source="note", batch_rows=10)
     mark = Mark("probe", "probe:1", 1, 1, "0" * 64)
     with target.session("probe", 1, 1) as session:
-        cursor = session.begin_backfill(step, mark)
+        cursor, *_ = session.begin_backfill(step, mark)
         passes = 0
         while not cursor.ended:
             before, passes = cursor.rows, passes + 1

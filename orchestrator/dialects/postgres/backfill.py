@@ -13,46 +13,71 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.sql import Composable, Composed
 
-from orchestrator.core.catalog import TableName
 from orchestrator.core.ports import Cursor, Mark, ValueRefused
 from orchestrator.core.step import Backfill
-from orchestrator.dialects.postgres import batches, partitions
+from orchestrator.dialects.postgres import batches, isolating, walking
 from orchestrator.dialects.postgres.text import fill, joined, literal, raw, table
 
 Send = Callable[[Composed], psycopg.Cursor[Any]]
 
+SETTINGS = "SET statement_timeout = 0; SET lock_timeout = '50ms'; SET synchronous_commit = off; SET {path}"
+"""Of a session that sends batches. A batch holds what it has updated while it waits for a lock: not for long."""
 ROTATE_EVERY = 10_000
 """Updates of one marker row, after which it moves on (F25)."""
 _UPDATE = """
 UPDATE orch_target.marker SET cursor = {c}, passed = passed OR {last}, fence = {f}, plan_sha256 = {p}, rows_done = {rows}
- WHERE step_id = {s} AND lane = 0 AND turn = {turn}"""
+ WHERE step_id = {s} AND lane = {lane} AND turn = {turn}"""
 _ROTATE = """
-WITH gone AS (DELETE FROM orch_target.marker WHERE step_id = {s} AND lane = 0 AND turn = {turn} RETURNING passed)
+WITH gone AS (DELETE FROM orch_target.marker WHERE step_id = {s} AND lane = {lane} AND turn = {turn} RETURNING passed)
 INSERT INTO orch_target.marker (step_id, lane, turn, fence, plan_sha256, cursor, rows_done, passed)
-SELECT {s}, 0, {turn} + 1, {f}, {p}, {c}, {rows}, passed OR {last} FROM gone"""
+SELECT {s}, {lane}, {turn} + 1, {f}, {p}, {c}, {rows}, passed OR {last} FROM gone"""
+_STORED = """
+SELECT DISTINCT ON (lane) cursor, rows_done, done_at IS NOT NULL AND orch_target.is_sealed(%s), done_at IS NOT NULL,
+       passed, turn, lane FROM orch_target.marker WHERE step_id = %s ORDER BY lane, turn DESC"""
 
 
-def begin(link: psycopg.Connection, step: Backfill, mark: Mark) -> Cursor:
-    """The stored cursor, or a new one after ANALYZE; sets whether the application's triggers fire.
+def begin(link: psycopg.Connection, send: Send, step: Backfill, mark: Mark) -> tuple[Cursor, ...]:
+    """The stored lanes, or new ones after ANALYZE.
 
     Where the sync was touched since the end, there is an end to come again: the mop-up goes through all rows.
     """
-    if not step.fire_triggers:
-        link.execute("SET session_replication_role = replica")
-    query = (
-        "SELECT cursor, rows_done, done_at IS NOT NULL AND orch_target.is_sealed(%s), passed OR done_at IS NOT NULL, turn"
-        " FROM orch_target.marker WHERE step_id = %s AND lane = 0 ORDER BY turn DESC LIMIT 1"
-    )
-    if (row := link.execute(query, (step.sync_id, mark.step_id)).fetchone()) is not None:
-        position, rows, ended, passed, turn = row
-        # How often it was updated before is not known: the next batch gives it a row of its own.
-        return Cursor(None if position is None else tuple(position), rows, passed, ended, turn, ROTATE_EVERY)
+    if found := _stored(link, step, mark):
+        return found
     link.execute(fill("ANALYZE {t}", t=table(step.table)))
-    link.execute(
-        "INSERT INTO orch_target.marker (step_id, fence, plan_sha256) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-        (mark.step_id, mark.fence, mark.plan_sha256),
+    lanes = walking.starts(link, step)
+    row = "({s}, {lane}, {f}, {p}, {c})"
+    rows = [
+        fill(
+            row,
+            s=literal(mark.step_id),
+            lane=literal(lane),
+            f=literal(mark.fence),
+            p=literal(mark.plan_sha256),
+            c=_array(at),
+        )
+        for lane, at in enumerate(lanes)
+    ]
+    insert = fill(
+        "INSERT INTO orch_target.marker (step_id, lane, fence, plan_sha256, cursor) VALUES {rows}",
+        rows=joined(", ", rows),
     )
-    return Cursor(None, 0, False)
+    forget = fill("DELETE FROM orch_target.marker WHERE step_id = {s}", s=literal(mark.step_id))
+    send(joined("; ", [raw("BEGIN"), _fence(mark), forget, insert, raw("COMMIT")]))
+    return tuple(Cursor(at, 0, False, lane=lane) for lane, at in enumerate(lanes))
+
+
+def _stored(link: psycopg.Connection, step: Backfill, mark: Mark) -> tuple[Cursor, ...]:
+    """The lanes as an earlier attempt left them; none where they are of an older orch, which counted otherwise."""
+    lanes = []
+    for at, rows, ended, was_done, passed, turn, lane in link.execute(_STORED, (step.sync_id, mark.step_id)).fetchall():
+        position = None if at is None else tuple(at)
+        if was_done:
+            return (Cursor(position, rows, True, ended, turn, ROTATE_EVERY),)
+        if not passed and not walking.is_known(position):
+            return ()
+        # How often it was updated before is not known: the next batch gives it a row of its own.
+        lanes.append(Cursor(position, rows, passed, False, turn, ROTATE_EVERY, lane=lane))
+    return tuple(lanes)
 
 
 def estimate(link: psycopg.Connection, step: Backfill) -> int | None:
@@ -62,14 +87,18 @@ def estimate(link: psycopg.Connection, step: Backfill) -> int | None:
     return int(row[0]) if row and row[0] >= 0 else None
 
 
-def batch(link: psycopg.Connection, send: Send, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
-    """Fill the next range; ``done`` once the range that has no end is filled."""
-    here, where, position, last = _range(link, step, cursor)
-    moved = replace(cursor, position=position)
-    return _after(moved, _fill(send, here, mark, where, moved, last), done=last)
+def batch(
+    link: psycopg.Connection, send: Send, step: Backfill, mark: Mark, cursor: Cursor, skips: bool = False
+) -> Cursor:
+    """Fill the next stretch of the lane; ``done`` once it was the last one."""
+    stretch, cursor = walking.following(link, step, cursor)
+    moved = replace(cursor, position=stretch.position)
+    where = batches.unlocked(stretch.step, stretch.where) if skips else stretch.where
+    sent = filled(send, stretch.step, mark, where, moved, last=stretch.last, measured=stretch.ends_window)
+    return walking.judged(after(moved, sent, done=stretch.last), stretch, sent.hot)
 
 
-def _after(cursor: Cursor, sent: _Sent, *, done: bool) -> Cursor:
+def after(cursor: Cursor, sent: Sent, *, done: bool) -> Cursor:
     """The cursor after its batch, whose marker may have gone over to the next row."""
     rotated = cursor.moves >= ROTATE_EVERY
     turn, moves = (cursor.turn + 1, 0) if rotated else (cursor.turn, cursor.moves + 1)
@@ -77,87 +106,66 @@ def _after(cursor: Cursor, sent: _Sent, *, done: bool) -> Cursor:
     return replace(cursor, rows=rows, done=done, turn=turn, moves=moves, fenced=fenced)
 
 
-Range = tuple[Backfill, Composable, tuple[str, ...] | None, bool]
-"""The Step as it is for the table at hand, the condition, the position it ends at, and whether it is the last."""
-
-
-def _range(link: psycopg.Connection, step: Backfill, cursor: Cursor) -> Range:
-    if step.key:
-        end = link.execute(batches.bound(step, cursor.position)).fetchone()
-        position = None if end is None else tuple(end)
-        return step, batches.between(step, cursor.position, position), position or cursor.position, end is None
-    if partitions.is_partitioned(link, step.table):
-        return _range_of_partition(link, step, cursor.position)
-    start = int(cursor.position[0]) if cursor.position else 0
-    where, end_page, last = _page_range(link, step, start)
-    return step, where, (str(end_page),), last
-
-
-def _page_range(link: psycopg.Connection, step: Backfill, start: int) -> tuple[Composable, int, bool]:
-    total, density = _pages(link, step)
-    end = start + max(1, round(step.batch_rows / density))
-    return batches.pages(start, end - start), end, end >= total
-
-
-def _range_of_partition(link: psycopg.Connection, step: Backfill, position: tuple[str, ...] | None) -> Range:
-    """Pages are counted within a partition: one partition after the other, in the order of their names."""
-    schema, name, page = position or ("", "", "0")
-    following = partitions.leaves_from(link, step.table, TableName(schema, name))
-    if not following:
-        return step, raw("false"), position, True
-    here = replace(step, table=following[0])
-    where, end, ended = _page_range(link, here, int(page) if here.table == TableName(schema, name) else 0)
-    if ended and len(following) > 1:
-        return here, where, (following[1].schema, following[1].name, "0"), False
-    return here, where, (here.table.schema, here.table.name, str(end)), ended
-
-
-def _pages(link: psycopg.Connection, step: Backfill) -> tuple[int, float]:
-    """Pages of the table now, and rows per page as estimated."""
-    query = """SELECT pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int,
-        greatest(1, c.reltuples / greatest(1, c.relpages)) FROM pg_catalog.pg_class c WHERE c.oid = {t}::pg_catalog.regclass"""
-    row = link.execute(fill(query, t=literal(table(step.table).as_string(None)))).fetchone()
-    return (int(row[0]), float(row[1])) if row else (0, 1.0)
-
-
-def _fill(send: Send, step: Backfill, mark: Mark, where: Composable, cursor: Cursor, last: bool) -> _Sent:
-    """Send one range. Rows whose conversion raises are left, recorded, and never fail the batch."""
+def filled(
+    send: Send,
+    step: Backfill,
+    mark: Mark,
+    where: Composable,
+    cursor: Cursor,
+    *,
+    last: bool = True,
+    prefix: str = "",
+    measured: bool = False,
+) -> Sent:
+    """Fill some rows. One that is refused is looked for and recorded, and fails the others neither now nor later."""
     try:
-        return _sent(send, mark, (batches.update(step, where),), cursor, last)
+        return _sent(send, step, mark, batches.update(step, where, prefix), cursor, last, measured)
     except ValueRefused:
-        if step.value is None:
+        if not isolating.is_possible(step):
             raise
-    record = batches.record_rejected(step, where, mark.change_id)
-    statements = [batches.update(step, where, "try_"), *([record] if record is not None else [])]
-    return _sent(send, mark, tuple(statements), cursor, last)
+    return _sent(send, step, mark, isolating.isolated(step, where, mark.change_id), cursor, last, False)
 
 
-class _Sent(NamedTuple):
-    """What a message did: rows updated, and the seconds in which its fence was checked."""
+class Sent(NamedTuple):
+    """What a message did: rows updated, seconds in which its fence was checked, and the share updated in place, if measured."""
 
     rows: int
     fenced: float
+    hot: float | None
 
 
 _BEGAN = "SELECT pg_catalog.clock_timestamp()"
 _FENCE = "SELECT orch_target.check_fence({c}, {f}), pg_catalog.clock_timestamp()"
 """Between the two answers lies what it costs to check the fence: parsing, planning and running it, and nothing else."""
+_HOT = """
+SELECT CASE WHEN made.all_of_them >= 50 THEN made.in_place::float8 / made.all_of_them END
+  FROM (SELECT pg_catalog.pg_stat_get_xact_tuples_updated({t}::pg_catalog.regclass) AS all_of_them,
+               pg_catalog.pg_stat_get_xact_tuples_hot_updated({t}::pg_catalog.regclass) AS in_place) made"""
+"""What this session has updated since it last handed its counts on, which is within the last second or so."""
 
 
-def _sent(send: Send, mark: Mark, statements: tuple[Composed, ...], cursor: Cursor, last: bool) -> _Sent:
-    """One message; the row count is that of its UPDATE, the fourth result (after BEGIN, the clock and the fence check)."""
-    fence = fill(_FENCE, c=literal(mark.change_id), f=literal(mark.fence))
-    parts = [raw("BEGIN"), raw(_BEGAN), fence, *statements, _move(mark, cursor, last), raw("COMMIT")]
-    results = send(joined("; ", parts))
-    results.nextset()
-    began = results.fetchall()[0][0]
-    results.nextset()
-    fenced = (results.fetchall()[0][1] - began).total_seconds()
-    results.nextset()
-    rows = max(0, results.rowcount)
+def _sent(
+    send: Send, step: Backfill, mark: Mark, statement: Composed, cursor: Cursor, last: bool, measured: bool
+) -> Sent:
+    """One message: BEGIN, the clock, the fence check, what fills and tells how many last, the marker, the measure, COMMIT."""
+    parts = [raw("BEGIN"), raw(_BEGAN), _fence(mark), statement, _move(mark, cursor, last)]
+    if measured:
+        parts.append(fill(_HOT, t=literal(table(step.table).as_string(None))))
+    results = send(joined("; ", [*parts, raw("COMMIT")]))
+    answers: list[Any] = []
     while results.nextset():
-        pass
-    return _Sent(rows, fenced)
+        answers.append(results.fetchone() if results.description else (results.rowcount,))
+    hot = answers[-2][0] if measured else None
+    rows = answers[-4 if measured else -3][0]
+    return Sent(max(0, rows), (answers[1][1] - answers[0][0]).total_seconds(), hot)
+
+
+def _fence(mark: Mark) -> Composed:
+    return fill(_FENCE, c=literal(mark.change_id), f=literal(mark.fence))
+
+
+def _array(position: tuple[str, ...] | None) -> Composable:
+    return literal(None if position is None else list(position))
 
 
 def _move(mark: Mark, cursor: Cursor, last: bool) -> Composed:
@@ -168,43 +176,12 @@ def _move(mark: Mark, cursor: Cursor, last: bool) -> Composed:
     """
     return fill(
         _ROTATE if cursor.moves >= ROTATE_EVERY else _UPDATE,
+        lane=literal(cursor.lane),
         turn=literal(cursor.turn),
         rows=literal(cursor.rows),
-        c=literal(None if cursor.position is None else list(cursor.position)),
+        c=_array(cursor.position),
         last=literal(last),
         f=literal(mark.fence),
         p=literal(mark.plan_sha256),
         s=literal(mark.step_id),
     )
-
-
-def mop_up(link: psycopg.Connection, send: Send, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
-    """One batch of what is left anywhere (moved keys, skipped rows; F15); ``ended`` once a pass finds nothing."""
-    prefix = _prefix(step)
-    here = _with_left(link, step, prefix)
-    sent = _sent(send, mark, (batches.update(here, batches.left_over(here, prefix), prefix),), cursor, True)
-    cursor = _after(cursor, sent, done=True)
-    return cursor if sent.rows else replace(cursor, ended=not _counted(link, batches.any_left(step, prefix)))
-
-
-def _with_left(link: psycopg.Connection, step: Backfill, prefix: str) -> Backfill:
-    """The Step for a partition that has something left: a row's place says where it is within its partition only."""
-    if not partitions.is_partitioned(link, step.table):
-        return step
-    found = link.execute(batches.where_left(step, prefix)).fetchone()
-    return step if found is None else replace(step, table=TableName(*found))
-
-
-def left(link: psycopg.Connection, step: Backfill) -> int:
-    """How many rows are still to be filled."""
-    return _counted(link, batches.count_left(step, _prefix(step)))
-
-
-def _prefix(step: Backfill) -> str:
-    """What is left when a conversion raises is no work for a mop-up."""
-    return "try_" if step.value is not None else ""
-
-
-def _counted(link: psycopg.Connection, query: Composed) -> int:
-    row = link.execute(query).fetchone()
-    return int(row[0]) if row else 0

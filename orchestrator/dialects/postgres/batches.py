@@ -1,11 +1,13 @@
 """The statements of a backfill: ranges by key or by page, the direct UPDATE, the mop-up.
 
-Why it exists: every batch carries the guard that never overwrites a value (F3), and is one transaction of rows, cursor and
-fence check. Keyset ranges follow the key; a table without one goes by page ranges (TID range scan, PostgreSQL 14 on), a
-partitioned one partition by partition.
+Why it exists: every batch carries the guard that never overwrites a value (F3). Ranges of pages are read by TID range scans
+(PostgreSQL 14 on); a stripe of them is told by where in its page a row is, which spreads it evenly over every page, whatever
+the keys are (F15), and costs less than a hash.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from psycopg.sql import Composable, Composed
 
@@ -102,69 +104,77 @@ def bound(step: Backfill, start: tuple[str, ...] | None) -> Composed:
     )
 
 
-def pages(start: int, count: int) -> Composed:
-    """Rows of a range of pages."""
-    return fill("ctid >= {a}::tid AND ctid < {b}::tid", a=literal(f"({start},0)"), b=literal(f"({start + count},0)"))
+def pages(start: int, end: int, stripes: int = 1, stripe: int = 0) -> Composed:
+    """Rows of a range of pages; of several stripes (a power of two up to 256), those of one."""
+    where = fill("ctid >= {a}::tid AND ctid < {b}::tid", a=literal(f"({start},0)"), b=literal(f"({end},0)"))
+    if stripes == 1:
+        return where
+    place = "pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5)"
+    return fill("{w} AND " + place + " & {mask} = {n}", w=where, mask=literal(stripes - 1), n=literal(stripe))
 
 
-def left_over(step: Backfill, prefix: str) -> Composed:
-    """The mop-up's range: up to a batch of rows, wherever they are; the guard is checked again on the locked row."""
+def at(tids: Iterable[str]) -> Composed:
+    """Rows at these places."""
+    return fill("ctid = ANY ({tids}::tid[])", tids=literal(list(tids)))
+
+
+def unlocked(step: Backfill, where: Composable) -> Composed:
+    """Of these rows, those that are empty and that nobody holds, locked. The locks go into the WAL: it is not the rule."""
     return fill(
-        "ctid = ANY (ARRAY(SELECT ctid FROM {t} WHERE {guard} LIMIT {n}))",
+        "ctid = ANY (ARRAY(SELECT ctid FROM {t} WHERE {where} AND {empty} FOR NO KEY UPDATE SKIP LOCKED))",
         t=table(step.table),
+        where=where,
+        empty=empty(step),
+    )
+
+
+def key(step: Backfill, row: str = "") -> Composed:
+    """A row's key as rejected rows are recorded under; NULL where it has none."""
+    if not step.key:
+        return fill("NULL::jsonb")
+    pairs = joined(", ", [fill("{k}, {r}{c}", k=literal(a.name), r=raw(row), c=name(a.name)) for a in step.key])
+    return fill("pg_catalog.jsonb_build_object({p})", p=pairs)
+
+
+def open_rows(step: Backfill, prefix: str) -> Composed:
+    """What a mop-up has to fill: rows that are empty, can be filled, and were not refused."""
+    if not step.key:
+        return guard(step, prefix)
+    return fill(
+        "{guard} AND NOT EXISTS (SELECT FROM orch_target.rejected_row r WHERE r.sync_id = {sync} AND r.key = {key})",
         guard=guard(step, prefix),
+        sync=literal(step.sync_id),
+        key=key(step, "t."),
+    )
+
+
+def left_between(step: Backfill, prefix: str, start: tuple[str, str], until: int) -> Composed:
+    """Places of up to a batch of rows that are left, behind a place and before a page, in their order."""
+    return fill(
+        "SELECT t.ctid::text FROM {t} t WHERE t.ctid > {a}::tid AND t.ctid < {b}::tid AND {rows} ORDER BY t.ctid LIMIT {n}",
+        t=table(step.table),
+        a=literal(f"({start[0]},{start[1]})"),
+        b=literal(f"({until},0)"),
+        rows=open_rows(step, prefix),
         n=literal(step.batch_rows),
     )
 
 
 def count_left(step: Backfill, prefix: str) -> Composed:
     """How many rows are left to fill."""
-    return fill("SELECT count(*) FROM {t} WHERE {guard}", t=table(step.table), guard=guard(step, prefix))
-
-
-def any_left(step: Backfill, prefix: str) -> Composed:
-    """Whether anything is left to fill: 1 or 0."""
-    return fill(
-        "SELECT count(*) FROM (SELECT 1 FROM {t} WHERE {guard} LIMIT 1) AS left_over",
-        t=table(step.table),
-        guard=guard(step, prefix),
-    )
+    return fill("SELECT count(*) FROM {t} t WHERE {rows}", t=table(step.table), rows=open_rows(step, prefix))
 
 
 def where_left(step: Backfill, prefix: str) -> Composed:
-    """Schema and name of a partition that has something left to fill; no row when none has."""
+    """Schema and name of the table, or of a partition, that has something left to fill; no row when none has."""
     return fill(
-        "SELECT n.nspname::text, c.relname::text FROM (SELECT tableoid AS part FROM {t} WHERE {guard} LIMIT 1) AS left_over"
+        "SELECT n.nspname::text, c.relname::text FROM (SELECT t.tableoid AS part FROM {t} t WHERE {rows} LIMIT 1) AS left_over"
         " JOIN pg_catalog.pg_class c ON c.oid = left_over.part JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
         t=table(step.table),
-        guard=guard(step, prefix),
-    )
-
-
-def record_rejected(step: Backfill, where: Composable, change_id: str) -> Composed | None:
-    """Record the rows of a range whose conversion raises. None where no conversion can."""
-    if step.value is None:
-        return None
-    pairs = joined(", ", [fill("{k}, {c}", k=literal(a.name), c=name(a.name)) for a in step.key])
-    key = fill("pg_catalog.jsonb_build_object({p})", p=pairs) if step.key else fill("NULL::jsonb")
-    return fill(
-        "INSERT INTO orch_target.rejected_row (change_id, sync_id, direction, key, sqlstate, message)"
-        " SELECT {change}, {sync}, 'up', {key}, '22000', 'the conversion raised in the backfill' FROM {t}"
-        " WHERE {where} AND {empty} AND ({fails})"
-        " AND NOT EXISTS (SELECT 1 FROM orch_target.rejected_row r WHERE r.sync_id = {sync} AND r.key = {key})",
-        change=literal(change_id),
-        sync=literal(step.sync_id),
-        key=key,
-        t=table(step.table),
-        where=where,
-        empty=empty(step),
-        fails=_fails(step),
+        rows=open_rows(step, prefix),
     )
 
 
 def shown(step: Backfill) -> Composed:
     """The UPDATE as ``orch plan`` shows it."""
-    if not step.key:
-        return update(step, raw("ctid >= '(:page,0)' AND ctid < '(:next_page,0)'"))
-    where = fill("{row} > :last AND {row} <= :next", row=_row(step))
-    return update(step, where)
+    return update(step, raw("ctid >= '(:page,0)' AND ctid < '(:next_page,0)'"))

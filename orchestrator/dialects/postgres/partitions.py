@@ -6,8 +6,9 @@ default, a view over it) is not carried over, and must be known at plan time.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import psycopg
-from psycopg.sql import Composable
 
 from orchestrator.core.catalog import Own, Partition, Partitioning, TableName
 from orchestrator.dialects.postgres.text import fill, literal, table
@@ -84,25 +85,46 @@ def below(connection: psycopg.Connection, oid: int) -> tuple[int, ...]:
 
 
 _IS_PARTITIONED = "SELECT c.relkind = 'p' FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass({t})"
-_LEAVES = """
-SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_partition_tree({t}::pg_catalog.regclass) t
-  JOIN pg_catalog.pg_class c ON c.oid = t.relid AND c.relkind = 'r'
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE (n.nspname::text COLLATE "C", c.relname::text COLLATE "C") >= ({schema}, {name})
- ORDER BY n.nspname::text COLLATE "C", c.relname::text COLLATE "C" LIMIT 2
-"""
 
 
 def is_partitioned(connection: psycopg.Connection, where: TableName) -> bool:
     """Whether a table is partitioned now."""
-    return connection.execute(fill(_IS_PARTITIONED, t=_literal(where))).fetchone() == (True,)
+    return connection.execute(fill(_IS_PARTITIONED, t=literal(table(where).as_string(None)))).fetchone() == (True,)
 
 
-def leaves_from(connection: psycopg.Connection, where: TableName, start: TableName) -> tuple[TableName, ...]:
-    """The partition that holds rows at or behind a name, and the next one; bytewise by name, so that one may vanish."""
-    query = fill(_LEAVES, t=_literal(where), schema=literal(start.schema), name=literal(start.name))
-    return tuple(TableName(*row) for row in connection.execute(query).fetchall())
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A table that has rows of its own: a plain one, or a partition. ``pages`` are those of now."""
+
+    table: TableName
+    filenode: int
+    pages: int
+    is_heap: bool
 
 
-def _literal(where: TableName) -> Composable:
-    return literal(table(where).as_string(None))
+_LEAVES = """
+SELECT n.nspname::text, c.relname::text, pg_catalog.pg_relation_filenode(c.oid)::bigint,
+       pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int, m.amname = 'heap'
+  FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind = 'r' AND (c.oid = pg_catalog.to_regclass({t})
+    OR c.oid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass({t})) t))
+ ORDER BY n.nspname::text COLLATE "C", c.relname::text COLLATE "C"
+"""
+
+
+def leaves(connection: psycopg.Connection, where: TableName) -> tuple[Leaf, ...]:
+    """The table itself, or its partitions at any depth; none of one that is gone."""
+    query = fill(_LEAVES, t=literal(table(where).as_string(None)))
+    found = connection.execute(query).fetchall()
+    return tuple(
+        Leaf(TableName(schema, name), filenode, pages, heap)
+        for schema, name, filenode, pages, heap in found
+        if pages is not None
+    )
+
+
+def heaps(connection: psycopg.Connection, where: TableName) -> tuple[Leaf, ...] | None:
+    """The same where all of them are heaps, else None."""
+    found = leaves(connection, where)
+    return found if all(leaf.is_heap for leaf in found) else None

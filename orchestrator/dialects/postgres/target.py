@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -29,7 +30,7 @@ from orchestrator.core.ports import (
     TargetError,
 )
 from orchestrator.core.step import Backfill, Step
-from orchestrator.dialects.postgres import backfill, bootstrap, connection, kinds, parser
+from orchestrator.dialects.postgres import backfill, bootstrap, connection, kinds, mopping, parser
 from orchestrator.dialects.postgres.errors import translated
 from orchestrator.dialects.postgres.snapshot import dependents, quoted_name, snapshot
 from orchestrator.dialects.postgres.steps._alter import whole_tree
@@ -186,33 +187,40 @@ class PostgresSession:
                     self._link.rollback()
                 raise
 
-    def begin_backfill(self, step: Backfill, mark: Mark) -> Cursor:
-        """Prepare statistics and the cursor; where an earlier attempt stood, if there was one."""
+    def begin_backfill(self, step: Backfill, mark: Mark) -> tuple[Cursor, ...]:
+        """Prepare statistics and the lanes; where an earlier attempt stood, if there was one. Raises TargetError."""
+        self.join_backfill(step)
         with translated():
-            self._link.execute("SET statement_timeout = 0; SET lock_timeout = '100ms'; RESET synchronous_commit")
-            self._link.execute(fill("SET {path}", path=search_path(step.table.schema)))
-            return backfill.begin(self._link, step, mark)
+            return backfill.begin(self._link, self._send, step, mark)
 
-    def batch(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
+    def join_backfill(self, step: Backfill) -> None:
+        """Prepare a further session to send batches. A batch that a crash takes back takes its cursor along (F12)."""
+        with translated():
+            self._link.execute(fill(backfill.SETTINGS, path=search_path(step.table.schema)))
+            if not step.fire_triggers:
+                self._link.execute("SET session_replication_role = replica")
+
+    def batch(self, step: Backfill, mark: Mark, cursor: Cursor, skips: bool = False) -> Cursor:
         """One transaction: rows, cursor and fence check. Raises TargetError."""
         with translated():
-            return backfill.batch(self._link, self._send, step, mark, cursor)
+            return backfill.batch(self._link, self._send, step, mark, cursor, skips)
 
     def mop_up(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
-        """One batch of whatever is left anywhere."""
+        """One batch of whatever is left anywhere. Raises TargetError."""
         with translated():
-            return backfill.mop_up(self._link, self._send, step, mark, cursor)
+            return mopping.mop_up(self._link, self._send, step, mark, cursor)
 
     def left(self, step: Backfill) -> int:
         """How many rows are still to be filled; reads the whole table. Raises TargetError."""
         with translated():
-            return backfill.left(self._link, step)
+            return mopping.left(self._link, step)
 
     def end_backfill(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
         """Commit the marker's done_at synchronously (F12), and seal the sync under which the rows were filled (F26)."""
         seal = fill("SELECT orch_target.seal_sync({s})", s=literal(step.sync_id))
-        self._transaction((fill(connection.DURABLE), _mark(mark), seal), mark)
-        return Cursor(cursor.position, cursor.rows, True, True)
+        lanes = fill("DELETE FROM orch_target.marker WHERE step_id = {s} AND lane > 0", s=literal(mark.step_id))
+        self._transaction((fill("RESET synchronous_commit"), fill(connection.DURABLE), lanes, _mark(mark), seal), mark)
+        return replace(cursor, done=True, ended=True)
 
     def estimate(self, step: Backfill) -> int | None:
         """Estimated number of rows."""

@@ -23,7 +23,7 @@ def test_a_worker_that_slept_through_a_takeover_writes_nothing(bench: Bench) -> 
     mark = Mark(change, f"{change}:1", 1, 1, "0" * 64)
     target.raise_fence(change, 1, 5)
     with target.session(change, 1, 1) as zombie:
-        cursor = zombie.begin_backfill(fill, mark)
+        (cursor,) = zombie.begin_backfill(fill, mark)
         bench.run(f"UPDATE orch_target.fence SET fence = 2 WHERE change_id = '{change}'")
         for act in (
             lambda: zombie.batch(fill, mark, cursor),
@@ -38,7 +38,7 @@ def test_a_worker_that_slept_through_a_takeover_writes_nothing(bench: Bench) -> 
         target.raise_fence(change, 1, 5)
     assert bench.rows("SELECT * FROM t ORDER BY id") == [(1, "a", None), (2, "b", None)]
     assert bench.rows(f"SELECT done_at, cursor FROM orch_target.marker WHERE step_id = '{mark.step_id}'") == [
-        (None, None)
+        (None, list(cursor.position or ()))
     ]
 
 
