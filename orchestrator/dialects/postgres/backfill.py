@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.sql import Composable, Composed
 
-from orchestrator.core.ports import Cursor, Mark, ValueRefused
+from orchestrator.core.ports import Cursor, Mark, TargetError
 from orchestrator.core.step import Backfill
 from orchestrator.dialects.postgres import batches, isolating, walking
 from orchestrator.dialects.postgres.text import fill, joined, literal, raw, table
@@ -120,8 +120,8 @@ def filled(
     """Fill some rows. One that is refused is looked for and recorded, and fails the others neither now nor later."""
     try:
         return _sent(send, step, mark, batches.update(step, where, prefix), cursor, last, measured)
-    except ValueRefused:
-        if not isolating.is_possible(step):
+    except TargetError as error:
+        if not isolating.may_help(step, error):
             raise
     return _sent(send, step, mark, isolating.isolated(step, where, mark.change_id), cursor, last, False)
 

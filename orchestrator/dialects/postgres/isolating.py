@@ -9,56 +9,64 @@ from __future__ import annotations
 
 from psycopg.sql import Composable, Composed
 
+from orchestrator.core.ports import TargetError, ValueRefused
 from orchestrator.core.step import Backfill
 from orchestrator.dialects.postgres import batches
 from orchestrator.dialects.postgres.text import fill, literal, raw, table, text
 
 _BODY = """
 DECLARE
-    found pg_catalog.tid[] := ARRAY(SELECT ctid FROM {t} WHERE {where} AND {open});
-    low int[] := ARRAY[1];
-    high int[] := ARRAY[pg_catalog.cardinality(found)];
-    a int;
-    b int;
-    n bigint;
-    filled bigint := 0;
-    state text;
-    words text;
+    orch_found pg_catalog.tid[] := ARRAY(SELECT ctid FROM {t} WHERE {where} AND {open});
+    orch_low int[] := ARRAY[1];
+    orch_high int[] := ARRAY[pg_catalog.cardinality(orch_found)];
+    orch_a int;
+    orch_b int;
+    orch_n bigint;
+    orch_filled bigint := 0;
+    orch_state text;
+    orch_words text;
 BEGIN
-    WHILE pg_catalog.cardinality(low) > 0 LOOP
-        a := low[pg_catalog.cardinality(low)];
-        b := high[pg_catalog.cardinality(high)];
-        low := low[1:pg_catalog.cardinality(low) - 1];
-        high := high[1:pg_catalog.cardinality(high) - 1];
-        CONTINUE WHEN a > b;
+    WHILE pg_catalog.cardinality(orch_low) > 0 LOOP
+        orch_a := orch_low[pg_catalog.cardinality(orch_low)];
+        orch_b := orch_high[pg_catalog.cardinality(orch_high)];
+        orch_low := orch_low[1:pg_catalog.cardinality(orch_low) - 1];
+        orch_high := orch_high[1:pg_catalog.cardinality(orch_high) - 1];
+        CONTINUE WHEN orch_a > orch_b;
         BEGIN
             {update};
-            GET DIAGNOSTICS n = ROW_COUNT;
-            filled := filled + n;
+            GET DIAGNOSTICS orch_n = ROW_COUNT;
+            orch_filled := orch_filled + orch_n;
         EXCEPTION WHEN data_exception OR integrity_constraint_violation OR raise_exception THEN
-            IF a < b THEN
-                low := low || ARRAY[a, (a + b) / 2 + 1];
-                high := high || ARRAY[(a + b) / 2, b];
+            IF orch_a < orch_b THEN
+                orch_low := orch_low || ARRAY[orch_a, (orch_a + orch_b) / 2 + 1];
+                orch_high := orch_high || ARRAY[(orch_a + orch_b) / 2, orch_b];
             ELSE
-                GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, words = MESSAGE_TEXT;
+                GET STACKED DIAGNOSTICS orch_state = RETURNED_SQLSTATE, orch_words = MESSAGE_TEXT;
                 {forget};
                 {record};
             END IF;
         END;
     END LOOP;
-    PERFORM pg_catalog.set_config('orch.filled', filled::text, true);
+    PERFORM pg_catalog.set_config('orch.filled', orch_filled::text, true);
 END"""
 _FORGET = """
 DELETE FROM orch_target.rejected_row r USING {t} t
- WHERE t.ctid = found[a] AND r.sync_id = {sync} AND r.key = {key}"""
+ WHERE t.ctid = orch_found[orch_a] AND r.sync_id = {sync} AND r.key = {key}"""
 _RECORD = """
 INSERT INTO orch_target.rejected_row (change_id, sync_id, direction, key, sqlstate, message)
-SELECT {change}, {sync}, 'up', {key}, state, words FROM {t} t WHERE t.ctid = found[a]"""
+SELECT {change}, {sync}, 'up', {key}, orch_state, orch_words FROM {t} t WHERE t.ctid = orch_found[orch_a]"""
 
 
-def is_possible(step: Backfill) -> bool:
-    """A row that does not convert is told by that; any other must have a key by which the mop-up knows it again."""
-    return step.value is not None or bool(step.key)
+RAISED = "P0001"
+"""What a trigger raises that will not have a row changed."""
+
+
+def may_help(step: Backfill, error: TargetError) -> bool:
+    """Whether it was single rows that were refused, and they can be left.
+
+    A row that does not convert is told by that; any other must have a key by which the mop-up knows it again.
+    """
+    return (isinstance(error, ValueRefused) or error.sqlstate == RAISED) and (step.value is not None or bool(step.key))
 
 
 def isolated(step: Backfill, where: Composable, change_id: str) -> Composed:
@@ -70,7 +78,7 @@ def isolated(step: Backfill, where: Composable, change_id: str) -> Composed:
         t=table(step.table),
         where=where,
         open=batches.empty(step),
-        update=batches.update(step, raw("ctid = ANY (found[a:b])")),
+        update=batches.update(step, raw("ctid = ANY (orch_found[orch_a:orch_b])")),
         forget=fill(_FORGET, **parts),
         record=fill(_RECORD, change=literal(change_id), **parts),
     )
