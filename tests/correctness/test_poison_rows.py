@@ -1,0 +1,61 @@
+"""A row that cannot be filled is found, recorded with its key and the server's words, and holds up nobody but the gates."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.core.errors import OrchError
+from state.model import State
+from tests.support.release import Release
+
+REJECTED = "SELECT key->>'id', sqlstate, message FROM orch_target.rejected_row ORDER BY (key->>'id')::int"
+RENAME = "rename_column: {table: k, column: email, to: mail}"
+MORE = "backfill: {batch_rows: 100}\ntriggers: fire\n"
+
+
+def _table(release: Release, key: str = "PRIMARY KEY") -> None:
+    """Its columns bear the names that a careless search would use for its variables."""
+    release.run(
+        f"CREATE TABLE k (id int {key}, email text, found text, a text, n int)",
+        "INSERT INTO k SELECT i, 'e' || i FROM generate_series(1, 500) i",
+    )
+
+
+def test_rows_that_a_trigger_defends_are_left_and_named(release: Release) -> None:
+    _table(release)
+    release.run(
+        "CREATE FUNCTION closed() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN IF OLD.id IN (7, 8, 400) THEN RAISE 'row % is closed', OLD.id; END IF; RETURN NEW; END$$",
+        "CREATE TRIGGER closed BEFORE UPDATE ON k FOR EACH ROW EXECUTE FUNCTION closed()",
+    )
+    release.submit(RENAME, more=MORE)
+    release.to(State.BACKFILLED)
+    assert release.rows("SELECT count(*), count(*) FILTER (WHERE mail = email) FROM k") == [(500, 497)]
+    assert release.rows(REJECTED) == [(str(n), "P0001", f"row {n} is closed") for n in (7, 8, 400)]
+    with pytest.raises(OrchError) as refused:
+        release.to(State.SWITCHED)
+    assert refused.value.exit_code == 4
+
+
+def test_values_that_do_not_convert_are_recorded_with_the_servers_words(release: Release) -> None:
+    _table(release)
+    release.run("UPDATE k SET email = id::text", "UPDATE k SET email = '12,5' WHERE id = 250")
+    release.submit("change_type: {table: k, column: email, type: int, to: mail}", more=MORE)
+    release.to(State.BACKFILLED)
+    assert release.rows("SELECT count(*) FROM k WHERE mail = id") == [(499,)]
+    ((key, state, words),) = release.rows(REJECTED)
+    assert (key, state) == ("250", "22P02")
+    assert "integer" in str(words)
+
+
+def test_without_a_key_nobody_could_name_the_row_so_the_step_says_why_it_stops(release: Release) -> None:
+    _table(release, key="")
+    release.run(
+        "CREATE FUNCTION closed() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN IF OLD.id = 7 THEN RAISE 'row % is closed', OLD.id; END IF; RETURN NEW; END$$",
+        "CREATE TRIGGER closed BEFORE UPDATE ON k FOR EACH ROW EXECUTE FUNCTION closed()",
+    )
+    release.submit(RENAME, more=MORE)
+    with pytest.raises(OrchError, match="row 7 is closed") as refused:
+        release.to(State.BACKFILLED)
+    assert refused.value.exit_code == 4
