@@ -1,0 +1,168 @@
+"""The backfill against what people do without orch: how fast, how much WAL, how much growth, and what orch itself costs of it.
+
+Why it exists: a gentle backfill that is slow is switched off. Everything is taken side by side; a round that meets other load
+spoils its own ratio only.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import psycopg
+
+from orchestrator.dialects.postgres import backfill
+from orchestrator.dialects.postgres.text import text
+from orchestrator.engine.lanes import Lanes
+from tests.bench.scene import ROUNDS, ROWS, Ratio, Table, measured, prepared, size, taken_back
+
+SMALL = int(os.environ.get("ORCH_BENCH_SMALL", str(2 * ROWS)))
+LARGE = int(os.environ.get("ORCH_BENCH_LARGE", str(10 * SMALL)))
+TABLES = (
+    Table("no index"),
+    Table("4 indexes", indexes=4, pad=60),
+    Table("random uuid key, 4 indexes", indexes=4, pad=60, uuid=True),
+    Table("rows of 1 kB, 4 indexes", indexes=4, pad=900, rows=ROWS // 4),
+)
+
+
+def against_one_update(url: str, table: Table) -> list[Ratio]:
+    """Our backfill phase (with lease, fence, cursor and events) against one UPDATE of the whole table."""
+    speed, wal, growth = [], [], []
+    for round_ in range(ROUNDS):
+        change = f"one-{abs(hash(table)) % 10**6}-{round_}"
+        with psycopg.connect(url, autocommit=True) as link:
+            table.make(link)
+            link.execute("ALTER TABLE orders ADD COLUMN customer_email text")
+            whole = measured(link, lambda: _one_update(link))
+            table.make(link)
+            before = size(link)
+            ours = measured(link, prepared(url, change))
+        taken_back(url, change)
+        speed.append(whole.seconds / ours.seconds)
+        wal.append(ours.wal / whole.wal)
+        growth.append(ours.size / before)
+    name = f"{table.name}, {table.rows:,} rows, against one UPDATE:"
+    return [
+        Ratio(f"{name} rows/s", "× (more is better)", tuple(speed)),
+        Ratio(f"{name} WAL", "× (less is better)", tuple(wal)),
+        Ratio(f"{name} size after, to before", "× (less is better)", tuple(growth)),
+    ]
+
+
+def _one_update(link: psycopg.Connection) -> None:
+    """What people do without orch."""
+    link.execute("UPDATE orders SET customer_email = email WHERE customer_email IS NULL")
+
+
+_TOUCH = """
+WITH batch AS (SELECT id FROM orders WHERE id > %s ORDER BY id LIMIT 1000 FOR NO KEY UPDATE),
+     touched AS (UPDATE orders SET id = orders.id FROM batch WHERE orders.id = batch.id RETURNING orders.id)
+SELECT max(id) FROM touched"""
+
+
+def against_touching(url: str) -> list[Ratio]:
+    """Against the template of peers: a trigger that converts, and batches that touch rows so that it does."""
+    table = Table("4 indexes", indexes=4, pad=60)
+    rounds = []
+    for round_ in range(ROUNDS):
+        with psycopg.connect(url, autocommit=True) as link:
+            table.make(link)
+            link.execute("ALTER TABLE orders ADD COLUMN customer_email text")
+            link.execute(
+                "CREATE OR REPLACE FUNCTION touched() RETURNS trigger LANGUAGE plpgsql AS"
+                " $$BEGIN NEW.customer_email := NEW.email; RETURN NEW; END$$"
+            )
+            link.execute("CREATE TRIGGER touched BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION touched()")
+            theirs = measured(link, lambda: _touch_all(link))
+            table.make(link)
+            ours = measured(link, prepared(url, f"touch-{round_}"))
+        taken_back(url, f"touch-{round_}")
+        rounds.append(theirs.seconds / ours.seconds)
+    return [Ratio("4 indexes, against touching rows for a trigger: rows/s", "× (bar: 5)", tuple(rounds))]
+
+
+def _touch_all(link: psycopg.Connection) -> None:
+    last: Any = 0
+    while last is not None:
+        (last,) = link.execute(_TOUCH, (last,)).fetchone() or (None,)
+
+
+def overhead(url: str) -> list[Ratio]:
+    """The walk with controller, cursor, fence, lease and events, against a loop of the same UPDATEs without any of it."""
+    table = Table("no index")
+    rounds = []
+    for round_ in range(ROUNDS):
+        with psycopg.connect(url, autocommit=True) as link:
+            table.make(link)
+            ours, sent = _listened(prepared(url, f"over-{round_}"))
+            taken_back(url, f"over-{round_}")
+            table.make(link)
+            prepared(url, f"bare-{round_}")
+            link.execute("SET orch.own = 'on'; SET synchronous_commit = off")
+            started = time.perf_counter()
+            for statement in sent:
+                link.execute(b"BEGIN; " + statement + b"; COMMIT")
+            rounds.append(ours / (time.perf_counter() - started))
+        taken_back(url, f"bare-{round_}")
+    return [Ratio("the walk against a bare loop of its UPDATEs", "× the time (bar: 1.1)", tuple(rounds))]
+
+
+def _listened(run: Callable[[], None]) -> tuple[float, list[bytes]]:
+    """Seconds of the walk, and the UPDATEs it sent."""
+    sent: list[bytes] = []
+    seconds: list[float] = []
+    message, walk = backfill._sent, Lanes.fill
+
+    def listening(send: Any, step: Any, mark: Any, statement: Any, *rest: Any) -> Any:
+        sent.append(text(statement).encode())
+        return message(send, step, mark, statement, *rest)
+
+    def timed(lanes: Lanes) -> None:
+        started = time.perf_counter()
+        walk(lanes)
+        seconds.append(time.perf_counter() - started)
+
+    with patch.object(backfill, "_sent", listening), patch.object(Lanes, "fill", timed):
+        run()
+    return seconds[0], sent
+
+
+def at_scale(url: str) -> list[Ratio]:
+    """The cost of a row in a table ten times as big, and the memory of the worker that fills it, a process of its own."""
+    seconds, memory = [], []
+    for rows in (SMALL, LARGE):
+        with psycopg.connect(url, autocommit=True) as link:
+            Table("scale", rows=rows).make(link)
+        prepared(url, f"scale-{rows}")
+        started = time.perf_counter()
+        memory.append(_advanced(url, f"scale-{rows}"))
+        seconds.append((time.perf_counter() - started) / rows)
+        taken_back(url, f"scale-{rows}")
+    return [
+        Ratio(f"cost of a row, {LARGE:,} rows against {SMALL:,}", "× (bar: 1.15)", (seconds[1] / seconds[0],)),
+        Ratio("memory of the worker, greater table", "MB (bar: 120)", (memory[1],)),
+        Ratio("memory of the worker, greater table against smaller", "×", (memory[1] / memory[0],)),
+    ]
+
+
+def _advanced(url: str, change: str) -> float:
+    """Run the phase in a process of its own; its greatest resident memory in MB."""
+    orch = Path(sys.executable).with_name("orch")
+    child = subprocess.Popen([orch, "advance", change], env={**os.environ, "ORCH_URL": url}, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0
+    return used.ru_maxrss * (1 if sys.platform == "linux" else 1 / 1024) / 1024
+
+
+def all_of_it(url: str) -> list[Ratio]:
+    """Every figure about the backfill alone."""
+    ratios = [ratio for table in TABLES for ratio in against_one_update(url, table)]
+    return [*ratios, *against_touching(url), *overhead(url), *at_scale(url)]
