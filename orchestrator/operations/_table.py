@@ -50,6 +50,14 @@ def _partitions_here(table: Table) -> None:
         )
 
 
+def partitions_stay(table: Table) -> tuple[str, ...]:
+    """What to know of partitions when the whole table's name changes."""
+    if table.partitioning is None:
+        return ()
+    listed = ", ".join(str(partition.name) for partition in table.partitioning.partitions)
+    return (f"partitions keep their own names, by which they go on being read and written: {listed}",)
+
+
 def alone(table: Table, *, partitioned: Literal[True] | str = BY_STATEMENT) -> None:
     """Refuse tables whose change goes on to others, where undo could not know what was there. Raises PlanRefused."""
     writable(table, partitioned=partitioned)

@@ -40,7 +40,7 @@ def _steps(park: ParkTable, settings: Settings) -> Iterator[PlannedStep]:
 
 
 def _refuse(table: Table) -> None:
-    _table.alone(table)
+    _table.alone(table, partitioned=True)
     _table.at_rest(table)
     outside = [d.name for d in table.dependents if d.column == "*"]
     if outside:
@@ -61,6 +61,19 @@ def _refuse(table: Table) -> None:
                 " while nobody can delete its parked rows any more",
                 f"drop_constraint {key.name} in a change that completes before this one",
             )
+    _parts_keys(table)
+
+
+def _parts_keys(table: Table) -> None:
+    """Refuse foreign keys that a partition has by itself, of which no more is known. Raises PlanRefused."""
+    for partition in table.partitioning.partitions if table.partitioning else ():
+        for own in partition.own:
+            if own.kind == "foreign key":
+                raise PlanRefused(
+                    f"partition {partition.name} has a foreign key of its own, {own.name}, which may go on forbidding deletes"
+                    " while nobody can delete its parked rows any more",
+                    f"ALTER TABLE {partition.name} DROP CONSTRAINT {own.name} first",
+                )
 
 
 def _follows(definition: str) -> bool:
@@ -74,6 +87,7 @@ def _notes(table: Table) -> Iterator[str]:
     taken += [column.sequence for column in table.columns if column.sequence is not None]
     if taken:
         yield f"purge of {table.name} also drops {', '.join(taken)}"
+    yield from _table.partitions_stay(table)
     follows = [key.name for key in table.constraints if key.kind == "f" and not key.inbound]
     if follows:
         yield f"while {table.name} is parked, {', '.join(follows)} still reaches its rows when what they refer to is deleted"

@@ -48,7 +48,7 @@ class RenameTable(OperationModel):
             column_grants=tuple((column.name, column.grants) for column in table.columns if column.grants),
             comment=table.comment,
         )
-        return Draft(tuple(_steps(view, settings)), tuple(_notes(view)))
+        return Draft(tuple(_steps(view, settings)), (*_notes(view), *_table.partitions_stay(table)))
 
 
 def _steps(view: CreateView, settings: Settings) -> Iterator[PlannedStep]:
@@ -63,7 +63,7 @@ def _steps(view: CreateView, settings: Settings) -> Iterator[PlannedStep]:
 
 
 def _refuse(catalog: Catalog, table: Table) -> None:
-    _table.alone(table)
+    _table.alone(table, partitioned=True)
     _table.at_rest(table)
     if catalog.server_version < INVOKER:
         raise PlanRefused(

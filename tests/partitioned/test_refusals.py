@@ -57,8 +57,27 @@ RETYPE = 'change_type: {{table: tree, column: note, to: short, type: text, up: "
         ("", "add_primary_key: {table: tree, columns: [id, place]}", "partitioned table"),
         ("", "add_foreign_key: {table: tree, columns: [id], references: tree}", "partitioned table"),
         ("", "drop_constraint: {table: tree, constraint: tree_pkey}", "partitioned table"),
-        ("", "drop_table: {table: tree}", "partitioned table"),
-        ("", "rename_table: {table: tree, to: wood}", "partitioned table"),
+        ("", "drop_table: {table: low}", "is a partition"),
+        ("", "rename_table: {table: low, to: lower}", "is a partition"),
+        ("CREATE VIEW looking AS SELECT note FROM low", "drop_table: {table: tree}", r"used by .*looking"),
+        (
+            "CREATE TABLE o (i bigint, p int, FOREIGN KEY (i, p) REFERENCES tree)",
+            "drop_table: {table: tree}",
+            "is used by",
+        ),
+        (
+            "CREATE TABLE o (i bigint, p int, FOREIGN KEY (i, p) REFERENCES low)",
+            "drop_table: {table: tree}",
+            "is used by",
+        ),
+        ("CREATE PUBLICATION told FOR TABLE low", "drop_table: {table: tree}", "published by told"),
+        ("CREATE PUBLICATION told FOR TABLE low", "rename_table: {table: tree, to: wood}", "published by told"),
+        (
+            "CREATE TABLE o (i int PRIMARY KEY);;INSERT INTO o SELECT generate_series(0, 9);;"
+            "ALTER TABLE low ADD CONSTRAINT mine FOREIGN KEY (amount) REFERENCES o",
+            "drop_table: {table: tree}",
+            r"partition public\.low has a foreign key of its own, mine",
+        ),
         (
             "",
             "merge_columns: {table: tree, columns: [note, amount], to: both, type: text, up: note, down: none}",

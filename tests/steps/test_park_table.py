@@ -22,9 +22,9 @@ RENAMED = 'ALTER TABLE orders RENAME TO "_orch ""parked"""'
         (
             "DROP TABLE orders;\nCREATE VIEW orders AS SELECT 1 AS id",
             Seen.FOREIGN,
-            "public.orders is no ordinary table",
+            "public.orders is no table",
         ),
-        ('CREATE VIEW "_orch ""parked""" AS SELECT 1 AS id', Seen.FOREIGN, "is no ordinary table"),
+        ('CREATE VIEW "_orch ""parked""" AS SELECT 1 AS id', Seen.FOREIGN, "is no table"),
     ],
 )
 def test_what_is_seen(scene: Scene, case: Case) -> None:

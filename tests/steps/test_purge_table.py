@@ -16,7 +16,7 @@ STEP = PurgeTable(ORDERS, "_orch_parked")
     [
         ("", Seen.DONE, ""),
         ("ALTER TABLE orders RENAME TO _orch_parked", Seen.ABSENT, ""),
-        ("CREATE VIEW _orch_parked AS SELECT 1 AS id", Seen.FOREIGN, "is no ordinary table"),
+        ("CREATE VIEW _orch_parked AS SELECT 1 AS id", Seen.FOREIGN, "is no table"),
     ],
 )
 def test_what_is_seen(scene: Scene, case: Case) -> None:

@@ -43,7 +43,8 @@ SELECT p.oid, CASE WHEN i.indisunique THEN 'unique index' ELSE 'index' END, c.re
   FROM part p JOIN pg_catalog.pg_index i ON i.indrelid = p.oid
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid AND NOT c.relispartition
 UNION ALL
-SELECT p.oid, CASE WHEN k.conrelid <> p.oid THEN 'foreign key of another table' ELSE 'constraint' END, k.conname::text,
+SELECT p.oid, CASE WHEN k.conrelid <> p.oid THEN 'foreign key of another table' WHEN k.contype = 'f' THEN 'foreign key'
+                   ELSE 'constraint' END, k.conname::text,
        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = p.oid
                 AND a.attnum = ANY (CASE WHEN k.conrelid = p.oid THEN k.conkey ELSE k.confkey END) ORDER BY a.attnum)
   FROM part p JOIN pg_catalog.pg_constraint k ON k.conrelid = p.oid OR k.contype = 'f' AND k.confrelid = p.oid

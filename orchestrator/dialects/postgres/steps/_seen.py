@@ -45,6 +45,10 @@ def relation(look: Look, where: TableName) -> str | None:
     return None if row is None else str(row[0])
 
 
+TABLES = ("r", "p")
+"""pg_class.relkind of what holds rows: an ordinary table, or one that is partitioned."""
+
+
 def columns(look: Look, where: TableName) -> Columns:
     """Column → (type, NOT NULL, default) of the table now; empty when there is none."""
     return columns_now(look.connection, where)

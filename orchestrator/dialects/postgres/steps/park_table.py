@@ -7,7 +7,7 @@ from orchestrator.core.ports import Observation
 from orchestrator.core.step import ParkTable
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import alter, exclusive
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, foreign, gone, relation
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, TABLES, foreign, gone, relation
 from orchestrator.dialects.postgres.text import name
 
 
@@ -21,10 +21,10 @@ def _observe(look: Look, step: ParkTable) -> Observation:
     """By the parked name, which nobody else gives: the table's own may have been taken by another one meanwhile."""
     parked = relation(look, TableName(step.table.schema, step.parked))
     if parked is not None:
-        return DONE if parked == "r" else foreign(f"{step.parked} is no ordinary table")
+        return DONE if parked in TABLES else foreign(f"{step.parked} is no table")
     found = relation(look, step.table)
     if found is not None:
-        return ABSENT if found == "r" else foreign(f"{step.table} is no ordinary table")
+        return ABSENT if found in TABLES else foreign(f"{step.table} is no table")
     purged = look.marked()  # the park took effect once, so purge was next
     return DONE if purged else gone(f"table {step.table} is gone")
 

@@ -7,7 +7,7 @@ from orchestrator.core.ports import Observation
 from orchestrator.core.step import PurgeTable
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import exclusive
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, foreign, relation
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, TABLES, foreign, relation
 from orchestrator.dialects.postgres.text import fill, table
 
 
@@ -24,7 +24,7 @@ def _observe(look: Look, step: PurgeTable) -> Observation:
     found = relation(look, _parked(step))
     if found is None:
         return DONE
-    return ABSENT if found == "r" else foreign(f"{_parked(step)} is no ordinary table")
+    return ABSENT if found in TABLES else foreign(f"{_parked(step)} is no table")
 
 
 plugin = Kind(_render, _observe)

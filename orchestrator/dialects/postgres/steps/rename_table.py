@@ -6,7 +6,7 @@ from orchestrator.core.ports import Observation, Seen
 from orchestrator.core.viewstep import RenameTable
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import alter
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, foreign, gone, partial, relation
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, TABLES, foreign, gone, partial, relation
 from orchestrator.dialects.postgres.steps._view import created, view_state
 from orchestrator.dialects.postgres.text import fill, name, table
 
@@ -26,10 +26,10 @@ def _observe(look: Look, step: RenameTable) -> Observation:
     """By what bears the new name: the old one may have been given to something else since."""
     view = step.view
     new = relation(look, view.view)
-    if new == "r":
+    if new in TABLES:
         return DONE
-    if relation(look, view.table) != "r":
-        return gone(f"table {view.table} is gone") if new is None else foreign(f"{view.table} is no ordinary table")
+    if relation(look, view.table) not in TABLES:
+        return gone(f"table {view.table} is gone") if new is None else foreign(f"{view.table} is no table")
     if new is None:
         return partial(f"the view {view.view} is gone, and {view.table} has still its old name")
     seen = view_state(look, view)
