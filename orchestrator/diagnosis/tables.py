@@ -15,11 +15,15 @@ _RIGHTS = """
 SELECT format('%%I.%%I', n.nspname, c.relname), quote_ident(pg_get_userbyid(c.relowner)), quote_ident(n.nspname),
        pg_has_role(session_user, c.relowner, 'USAGE'),
        has_schema_privilege(session_user, n.oid, 'CREATE'),
-       has_schema_privilege(session_user, n.oid, 'USAGE'),
-       has_table_privilege(session_user, c.oid, 'SELECT')
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname = %s AND c.relname = %s
+       has_schema_privilege(session_user, n.oid, 'USAGE') OR c.oid <> asked.oid,
+       has_table_privilege(session_user, c.oid, 'SELECT') OR c.oid <> asked.oid
+  FROM (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = %s AND c.relname = %s) asked
+ CROSS JOIN LATERAL (SELECT asked.oid UNION SELECT t.relid FROM pg_partition_tree(asked.oid) t) tree(oid)
+  JOIN pg_class c ON c.oid = tree.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+ ORDER BY c.oid <> asked.oid, 1
 """
+"""Of its partitions, too: what alters the whole table alters each, and asks who owns it. Reading the whole asks of the whole."""
 _FOREIGN = """
 SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'orch', 'orch_target')

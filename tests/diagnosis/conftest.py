@@ -44,6 +44,16 @@ class Clinic:
         assert len({each.name for each in found}) >= len(found) - 3
         return {each.name: each for each in reversed(found)}
 
+    def lacks(self, login: str, name: str) -> list[Diagnosis]:
+        """Everything wrong that goes by one name, in its order."""
+        with self.world.as_role(login) as service:
+            return [each for each in service.doctor() if each.name == name and each.verdict is Verdict.FAIL]
+
+    def run_as(self, login: str, statement: str) -> None:
+        """One statement of a login's own."""
+        with psycopg.connect(self.world.url.replace("postgres@", f"{login}@"), autocommit=True) as link:
+            link.execute(statement.encode())
+
     def bad(self, login: str) -> dict[str, Diagnosis]:
         """Only what is wrong."""
         return {name: found for name, found in self.looked(login).items() if found.verdict is Verdict.FAIL}

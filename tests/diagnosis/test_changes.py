@@ -54,6 +54,39 @@ def test_an_operator_reads_them_and_an_auditor_needs_nothing(clinic: Clinic, own
         assert not {"target shop: triggers: skip", "target shop: connections", "target shop: markers"} & set(looked)
 
 
+def test_partitions_of_another_owner_are_named(clinic: Clinic) -> None:
+    """The whole table is ours and each part may be anybody's: ALTER TABLE of the whole is refused all the same."""
+    owner, other = clinic.login("shop", options="NOLOGIN"), clinic.login("other", options="NOLOGIN")
+    clinic.world.run(
+        "CREATE SCHEMA parts",
+        "CREATE TABLE tree (id int PRIMARY KEY, note text) PARTITION BY RANGE (id)",
+        "CREATE TABLE low PARTITION OF tree FOR VALUES FROM (0) TO (10)",
+        "CREATE TABLE mid PARTITION OF tree FOR VALUES FROM (10) TO (20) PARTITION BY HASH (id)",
+        "CREATE TABLE parts.deep PARTITION OF mid FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+        f"ALTER TABLE tree OWNER TO {owner}",
+        f"ALTER TABLE low OWNER TO {owner}",
+        f"ALTER TABLE mid OWNER TO {owner}",
+        f"ALTER TABLE parts.deep OWNER TO {other}",
+        f"GRANT CREATE ON SCHEMA public TO {owner}",
+    )
+    clinic.world.submit("add_column: {table: tree, column: x, type: int}")
+    clinic.separated()
+    worker, operator = clinic.login("worker", "orch_worker", owner), clinic.login("operator", "orch_operator")
+    clinic.world.run(f"GRANT SELECT ON tree TO {operator}")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="must be owner of table deep"):
+        clinic.run_as(worker, "ALTER TABLE tree ADD x int")
+    found = clinic.lacks(worker, "target shop: tables of change")
+    assert [each.detail for each in found] == [
+        f"parts.deep belongs to {other}: it cannot be altered",
+        "no CREATE in schema parts: parts.deep gets no index there",
+    ]
+    for each in found:
+        clinic.obey(each)
+    assert clinic.lacks(worker, "target shop: tables of change") == []
+    assert clinic.lacks(operator, "target shop: tables of change") == []
+    clinic.run_as(worker, "ALTER TABLE tree ADD x int")
+
+
 def test_the_right_to_skip_triggers(clinic: Clinic, owned: str) -> None:
     worker = clinic.login("worker", "orch_worker", owned)
     found = clinic.looked(worker)["target shop: triggers: skip"]
