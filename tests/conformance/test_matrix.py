@@ -57,6 +57,7 @@ def test_an_operation_keeps_its_promises(
         stage.walk(case.example, schema, key).through(*RESTS)
         return
     assert key.partitioned, refused
+    assert case.operation in REFUSED, refused
     assert REFUSED[case.operation] in refused
     record_property("refused when planning", f"{case} {key.name}: {refused}")
 

@@ -35,6 +35,20 @@ def test_a_drop_leaves_nothing_and_an_undo_gives_back_every_partition(tree: Worl
     assert tree.rows(NAMES) == []
 
 
+def test_what_the_table_has_within_itself_goes_with_it(tree: World) -> None:
+    """A default in every partition that asks the table's own sequence, and a reference from the table to itself."""
+    tree.run(
+        "ALTER TABLE tree ADD ticket serial, ADD above bigint, ADD spot int",
+        "ALTER TABLE tree ADD FOREIGN KEY (above, spot) REFERENCES tree ON DELETE CASCADE",
+    )
+    tree.submit(DROP)
+    tree.to(State.COMPLETED)
+    assert tree.rows(NAMES) == []
+    assert tree.rows("SELECT count(*) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace") == [
+        (0,)
+    ]
+
+
 def test_a_plan_says_that_partitions_keep_their_names(tree: World) -> None:
     for operation in (DROP, RENAME):
         notes = tree.service.plan(source(operation), "c.yaml").notes

@@ -44,7 +44,9 @@ SELECT CASE d.classid WHEN 'pg_attrdef'::regclass THEN 'default' ELSE 'dependent
           OR d.classid = 'pg_policy'::regclass AND NOT EXISTS (
                  SELECT FROM pg_catalog.pg_policy p WHERE p.oid = d.objid AND p.polrelid = d.refobjid)
           OR d.classid = 'pg_constraint'::regclass AND NOT EXISTS (
-                 SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = d.objid AND k.conrelid = d.refobjid))
+                 SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = d.objid AND (k.conrelid = d.refobjid OR k.conrelid IN (
+                     SELECT t.relid
+                       FROM pg_catalog.pg_partition_tree(pg_catalog.pg_partition_root(d.refobjid::regclass)) t))))
      OR d.refclassid = 'pg_type'::regclass AND EXISTS (
             SELECT FROM pg_catalog.pg_type t
              WHERE t.typrelid = %(oid)s AND d.refobjid IN (t.oid, t.typarray) AND d.objid <> t.typrelid)
@@ -52,7 +54,9 @@ SELECT CASE d.classid WHEN 'pg_attrdef'::regclass THEN 'default' ELSE 'dependent
             SELECT FROM pg_catalog.pg_depend o JOIN pg_catalog.pg_class s ON s.oid = o.objid AND s.relkind = 'S'
              WHERE o.classid = 'pg_class'::regclass AND o.objid = d.refobjid AND o.refclassid = 'pg_class'::regclass
                AND o.refobjid = %(oid)s AND o.deptype IN ('a', 'i'))
-        AND NOT EXISTS (SELECT FROM pg_catalog.pg_attrdef f WHERE f.oid = d.objid AND f.adrelid = %(oid)s))
+        AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_attrdef f WHERE f.oid = d.objid AND (f.adrelid = %(oid)s OR f.adrelid IN (
+                SELECT t.relid FROM pg_catalog.pg_partition_tree(pg_catalog.pg_partition_root(%(oid)s::oid::regclass)) t))))
 UNION
 SELECT 'publication', t.pubname::text, '' FROM pg_catalog.pg_publication_tables t
   JOIN pg_catalog.pg_class c ON c.relname = t.tablename JOIN pg_catalog.pg_namespace n
