@@ -61,6 +61,29 @@ def test_expressions_are_compared_by_what_they_mean(scene: Scene, definition: st
     assert scene.sees(replace(STEP, definition=definition)).seen is seen
 
 
+@pytest.mark.parametrize(
+    ("definition", "found", "seen"),
+    [
+        ("(email WITH =)", "(email text_pattern_ops WITH =)", Seen.FOREIGN),
+        ("(email text_pattern_ops WITH =)", "(email WITH =)", Seen.FOREIGN),
+        ("(email text_pattern_ops WITH =)", "(email text_pattern_ops WITH =)", Seen.DONE),
+        ("(email text_ops WITH =)", "(email WITH =)", Seen.DONE),
+        ("(email WITH =)", '(email COLLATE "C" WITH =)', Seen.FOREIGN),
+        ('(email COLLATE "C" WITH =)', "(email WITH =)", Seen.FOREIGN),
+        ('(email COLLATE "C" WITH =)', '(email COLLATE pg_catalog."C" WITH =)', Seen.DONE),
+        ("(email COLLATE pg_catalog.default WITH =)", "(email WITH =)", Seen.DONE),
+        ("(id WITH =, email WITH =)", "(id WITH =, email text_pattern_ops WITH =)", Seen.FOREIGN),
+        ("(id WITH =, email WITH =)", "(id WITH =, email text_ops WITH =)", Seen.DONE),
+    ],
+)
+def test_what_differs_only_in_operator_class_or_collation_is_a_stranger(
+    scene: Scene, definition: str, found: str, seen: Seen
+) -> None:
+    """Which rows meet is decided by both: the same columns and operators do not make it the same constraint."""
+    scene.run(ADD + "EXCLUDE USING btree " + found)
+    assert scene.sees(replace(STEP, definition="EXCLUDE USING btree " + definition)).seen is seen
+
+
 def test_there_and_back(scene: Scene) -> None:
     scene.send(STEP)
     assert scene.sees(STEP).seen is Seen.DONE

@@ -21,7 +21,10 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """``frame`` has NULL in place of each expression; ``chosen`` is (collation, operator class) of each key of an index."""
+    """``frame`` has NULL in place of each expression.
+
+    ``chosen`` is (collation, operator class) of each key of an index, or of an exclusion constraint.
+    """
 
     frame: str
     expressions: tuple[str, ...] = ()
@@ -43,7 +46,7 @@ def index(statement: str) -> Definition:
     taken = [_taken(element, "expr") for element in elements if element.HasField("expr")]
     if found.HasField("where_clause"):
         taken.append(_taken(found, "where_clause"))
-    chosen = tuple((_last(element.collation), _last(element.opclass)) for element in elements)
+    chosen = tuple(_chosen(element) for element in elements)
     for element in elements:
         _plain(element)
     return Definition(_text(tree), tuple(taken), chosen)
@@ -55,10 +58,11 @@ def constraint(definition: str) -> Definition:
     command = tree.stmts[0].stmt.alter_table_stmt.cmds[0].alter_table_cmd
     found = getattr(command, "def").constraint
     found.skip_validation, found.initially_valid = False, True
+    chosen = tuple(_chosen(each.list.items[0].index_elem) for each in found.exclusions)
     taken = [*_elements(found), *([_taken(found, "raw_expr")] if found.HasField("raw_expr") else ())]
     if found.HasField("where_clause"):
         taken.append(_taken(found, "where_clause"))
-    return Definition(_text(tree), tuple(taken))
+    return Definition(_text(tree), tuple(taken), chosen)
 
 
 def _elements(exclusion: Any) -> Iterator[str]:
@@ -110,6 +114,10 @@ def _plain(element: Any) -> None:
     if element.nulls_ordering == nodes.SORTBY_NULLS_DEFAULT:
         first = element.ordering == nodes.SORTBY_DESC
         element.nulls_ordering = nodes.SORTBY_NULLS_FIRST if first else nodes.SORTBY_NULLS_LAST
+
+
+def _chosen(element: Any) -> tuple[str, str]:
+    return _last(element.collation), _last(element.opclass)
 
 
 def _last(name: Any) -> str:

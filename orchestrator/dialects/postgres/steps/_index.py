@@ -97,7 +97,10 @@ def _planned(look: Look, where: TableName, statement: str, seen: FoundIndex) -> 
         wanted, shown = definitions.index(statement), definitions.index(seen.definition)
     except definitions.Unreadable:
         return False
-    if not same_definition(look, where, wanted, shown):
-        return False
+    return same_definition(look, where, wanted, shown) and same_choices(wanted, shown, seen)
+
+
+def same_choices(wanted: definitions.Definition, shown: definitions.Definition, seen: FoundIndex) -> bool:
+    """Whether each key has the wanted collation and operator class; what is not asked for is the type's own."""
     keys = zip(wanted.chosen, shown.chosen, seen.chosen, strict=False)
     return all(want in (spelled, actual) for key in keys for want, spelled, actual in zip(*key, strict=True))
