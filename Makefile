@@ -10,6 +10,7 @@ PYTEST_ARGS ?=
 MATRIX := tests/conformance/test_matrix.py
 WALKS := tests/conformance/test_walks.py tests/partitioned tests/operations/test_change_primary_key_type.py
 ATTACKS := $(addprefix tests/conformance/test_,locks.py killed.py) tests/correctness/attacks tests/chaos tests/demo/test_demo.py \
+    tests/comparing/test_large.py \
     $(addprefix tests/service/test_,refusals.py lost_commits.py) \
     $(addprefix tests/engine/test_,killed.py lost_commits.py dead_clients.py)
 DEMO_ARGS ?=

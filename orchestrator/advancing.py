@@ -86,7 +86,7 @@ def _pass_empty(run: Run) -> bool:
 
 def _open(run: Run, gate: GateName, break_glass: str | None) -> None:
     """Open a gate, or raise what is missing. Break-glass skips approvals, soak and window, never Checks."""
-    gates.fresh(run.registry, run.change, gate, run.target, run.listen)
+    gates.fresh(run.registry, run.change, gate, run.target, run.listen, run.stop_unless_ours)
     with run.registry.reading() as connection:
         status = statuses.gate(known.one(connection, run.change.id), gate)
     missing = status.missing

@@ -5,7 +5,7 @@ Why it exists: approve, advance and verify ask the same questions about the same
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,10 @@ from sqlalchemy import Connection
 from orchestrator.core.errors import Blocked, Stale, Waiting
 from orchestrator.core.gate import EVIDENCE_MAX_AGE
 from orchestrator.core.plan import Check, Plan, parse_plan
-from orchestrator.core.ports import Reader, Seen, Target
-from orchestrator.core.progress import Listener
+from orchestrator.core.ports import Examiner, Seen, Target
+from orchestrator.core.progress import Listener, nobody, onward
 from orchestrator.core.step import InstallSync, ParkColumn
+from orchestrator.core.sync import Mirror
 from orchestrator.plugins import discover
 from orchestrator.refusals import explained
 from state import queries
@@ -60,11 +61,19 @@ def checks_of(row: ChangeRow, gate: GateName) -> tuple[Check, ...]:
     return expected(checks, plan_of(row), gate)
 
 
-def fresh(registry: Registry, row: ChangeRow, gate: GateName, target: Target, listen: Listener) -> None:
+def fresh(
+    registry: Registry,
+    row: ChangeRow,
+    gate: GateName,
+    target: Target,
+    listen: Listener,
+    proceed: Callable[[], None] = onward,
+) -> None:
     """See to it that the gate's evidence is young enough to open it: run its Checks again when it is not.
 
-    A login that may not record evidence decides on what a worker saw last; whoever opens the gate looks again, and new
-    findings void the decision. Raises Waiting when there is none yet.
+    What went on with an earlier look may be too old when it ends: then it is all looked at again. A login that may not record
+    evidence decides on what a worker saw last; whoever opens the gate looks again, and new findings void the decision. Raises
+    Waiting when there is none yet.
     """
     with registry.reading() as connection:
         found = queries.latest_evidence(connection, row.id, gate)
@@ -73,7 +82,9 @@ def fresh(registry: Registry, row: ChangeRow, gate: GateName, target: Target, li
     if young or not checks_of(row, gate):
         return
     if may:
-        verify(registry, row, gate, target, listen)
+        taken = verify(registry, row, gate, target, listen, proceed=proceed)
+        if registry.now() - taken.at > EVIDENCE_MAX_AGE:
+            verify(registry, row, gate, target, listen, proceed=proceed)
     elif found is None:
         raise Waiting(
             f"there is no evidence at the {gate.value} gate of {row.id} yet, and this login may not record any",
@@ -108,24 +119,32 @@ def verify(
     listen: Listener,
     *,
     only: Sequence[str] = (),
+    proceed: Callable[[], None] = onward,
 ) -> Evidence:
-    """Run a Gate's Checks and keep what they saw; with ``only``, run those and keep nothing. Raises Blocked."""
-    from orchestrator.engine.verify import keep, run
+    """Run a Gate's Checks and keep what they saw; with ``only``, run those and keep nothing. Raises Blocked.
 
-    checks = checks_of(row, gate)
-    if only:
-        unknown = set(only) - {check.name for check in checks}
-        if unknown:
-            known = ", ".join(check.name for check in checks) or "none"
-            raise Blocked(f"the {gate.value} gate has no check {', '.join(sorted(unknown))}", f"its checks: {known}")
-        checks = tuple(check for check in checks if check.name in only)
+    ``proceed`` is called between two ranges of a comparison, and may raise.
+    """
+    from orchestrator.engine.verify import book, keep, run
+
     plan = plan_of(row)
     with explained():
-        findings = run(checks, plan, gate, target, listen)
-        if not only:
-            return keep(registry, plan, gate, findings, row.plan_sha256)
-        now = registry.now()
-    return Evidence(row.id, gate, row.plan_sha256, evidence_sha256(findings), findings, now)
+        if only:
+            found = run(_named(row, gate, only), plan, gate, target, listen, proceed=proceed).findings
+            return Evidence(row.id, gate, row.plan_sha256, evidence_sha256(found), found, registry.now())
+        kept = book(registry, plan, gate, row.plan_sha256)
+        look = run(checks_of(row, gate), plan, gate, target, listen, kept=kept, proceed=proceed)
+        return keep(registry, plan, gate, look, row.plan_sha256)
+
+
+def _named(row: ChangeRow, gate: GateName, only: Sequence[str]) -> tuple[Check, ...]:
+    """Some of the Checks of a Gate. Raises Blocked with the names that it has."""
+    checks = checks_of(row, gate)
+    unknown = set(only) - {check.name for check in checks}
+    if unknown:
+        known = ", ".join(check.name for check in checks) or "none"
+        raise Blocked(f"the {gate.value} gate has no check {', '.join(sorted(unknown))}", f"its checks: {known}")
+    return tuple(check for check in checks if check.name in only)
 
 
 def passes(row: ChangeRow, gate: GateName, target: Target, listen: Listener) -> None:
@@ -133,45 +152,53 @@ def passes(row: ChangeRow, gate: GateName, target: Target, listen: Listener) -> 
     from orchestrator.engine.verify import run
 
     with explained():
-        findings = run(checks_of(row, gate), plan_of(row), gate, target, listen)
-    failed = [found for found in findings if found.verdict is not Verdict.PASS]
+        look = run(checks_of(row, gate), plan_of(row), gate, target, listen)
+    failed = [found for found in look.findings if found.verdict is not Verdict.PASS]
     if failed:
         said = "; ".join(f"{found.name}: {found.detail}" for found in failed)
         raise Blocked(f"checks of {row.id} do not pass: {said}", f"repair what they name, then orch advance {row.id}")
 
 
 def going_back_loses(row: ChangeRow, target: Target, verb: str) -> None:
-    """Refuse to go back while rows hold values that only the new shape can (F16). Raises Blocked with keys.
-
-    A sync that is gone has been taken back before: then the question can no longer be asked, nor the answer help.
-    """
-    from orchestrator.checks.no_rejected_rows import rejected
+    """Refuse to go back while rows hold values that only the new shape can (F16). Raises Blocked with keys."""
+    from orchestrator.engine.verify import examining
 
     if row.state in (State.PLANNED, State.COMPLETED):
         return
     plan = plan_of(row)
-    parks = [planned.step for planned in plan.of("contract") if isinstance(planned.step, ParkColumn)]
-    with explained(), target.reader() as reader:
+    with explained(), examining(target, plan, nobody) as reader:
         _would_forbid(row, plan, reader, verb)
         for mirror in plan.mirrors():
-            if (
-                any(part.value is None for part in mirror.olds)
-                or reader.observe(InstallSync(mirror), "").seen is Seen.ABSENT
-            ):
-                continue
-            done = [p for p in parks if p.sync == mirror and reader.observe(p, "").seen is Seen.DONE]
-            parked = {each.column: each.parked for p in done for each in p.columns}
-            found = rejected(reader, mirror.when_parked() if parked else mirror, "down", parked)
-            if found.verdict is not Verdict.PASS:
-                types = ", ".join(part.type for part in mirror.olds)
-                news = ", ".join(mirror.new_columns)
-                raise Blocked(
-                    f"going back with {row.id} would lose values that only {news} can hold: {found.detail}",
-                    f"bring those rows back into the range of {types}, then orch {verb} {row.id}",
-                )
+            _would_lose(row, plan, mirror, reader, verb)
 
 
-def _would_forbid(row: ChangeRow, plan: Plan, reader: Reader, verb: str) -> None:
+def _would_lose(row: ChangeRow, plan: Plan, mirror: Mirror, reader: Examiner, verb: str) -> None:
+    """Refuse to lose what old columns cannot hold. A sync that is gone has been taken back before: then the question can no
+    longer be asked, nor the answer help.
+    """
+    from orchestrator.checks.no_rejected_rows import rejected
+
+    unasked = any(part.value is None for part in mirror.olds)
+    if unasked or reader.observe(InstallSync(mirror), "").seen is Seen.ABSENT:
+        return
+    parked = _parked(plan, mirror, reader)
+    found = rejected(reader, mirror.when_parked() if parked else mirror, "down", parked)
+    if found.verdict is not Verdict.PASS:
+        types = ", ".join(part.type for part in mirror.olds)
+        raise Blocked(
+            f"going back with {row.id} would lose values that only {', '.join(mirror.new_columns)} can hold: {found.detail}",
+            f"bring those rows back into the range of {types}, then orch {verb} {row.id}",
+        )
+
+
+def _parked(plan: Plan, mirror: Mirror, reader: Examiner) -> dict[str, str]:
+    """The present names of old columns that are parked."""
+    parks = [planned.step for planned in plan.of("contract") if isinstance(planned.step, ParkColumn)]
+    done = [p for p in parks if p.sync == mirror and reader.observe(p, "").seen is Seen.DONE]
+    return {each.column: each.parked for p in done for each in p.columns}
+
+
+def _would_forbid(row: ChangeRow, plan: Plan, reader: Examiner, verb: str) -> None:
     """Refuse to put a constraint back that rows break by now. Raises Blocked with keys."""
     from orchestrator.checks.rows_obey import lifted
 

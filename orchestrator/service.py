@@ -227,18 +227,25 @@ class Service:
         gate: GateName | None = None,
         reason: str | None = None,
         version: int | None = None,
+        listen: Listener = nobody,
     ) -> Status:
         """Approve the gate ahead, on fresh evidence, as the database login we are."""
-        return self._speak(change_id, "approve", gate, reason, version)
+        return self._speak(change_id, "approve", gate, reason, version, listen)
 
     def reject(
         self, change_id: str, *, reason: str, gate: GateName | None = None, version: int | None = None
     ) -> Status:
         """Reject the gate ahead; earlier approvals of it no longer count."""
-        return self._speak(change_id, "reject", gate, reason, version)
+        return self._speak(change_id, "reject", gate, reason, version, nobody)
 
     def _speak(
-        self, change_id: str, decision: str, gate: GateName | None, reason: str | None, version: int | None
+        self,
+        change_id: str,
+        decision: str,
+        gate: GateName | None,
+        reason: str | None,
+        version: int | None,
+        listen: Listener,
     ) -> Status:
         from orchestrator import gates
 
@@ -247,7 +254,7 @@ class Service:
         gates.same_version(row, version)
         with explained():
             if decision == "approve":
-                gates.fresh(self._registry, row, ahead, self._target(row.target), nobody)
+                gates.fresh(self._registry, row, ahead, self._target(row.target), listen)
             with self._registry.reading() as connection:
                 digest = gates.evidence_digest(connection, row, ahead)
             self._registry.decide_gate(
@@ -270,6 +277,12 @@ class Service:
         if gate is None:
             raise Blocked(f"{change_id} is {row.state.value}: no gate is ahead", f"orch status {change_id}")
         return gates.verify(self._registry, row, gate, self._target(row.target), listen, only=checks)
+
+    def follow(self, change_id: str, *, checks: Sequence[str] = (), listen: Listener = nobody) -> Evidence:
+        """Follow the comparisons that somebody else makes for the gate ahead; then the latest Evidence. Raises Waiting."""
+        from orchestrator.following import follow
+
+        return follow(self._registry, change_id, checks, listen)
 
     def pause(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
         """Hold a Change; a running backfill stops within a batch."""

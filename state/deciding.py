@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Integer, Interval, Text, cast, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from state import queries, rows, tables
+from state import comparisons, queries, rows, tables
 from state.digest import evidence_sha256
 from state.errors import (
     AlreadyApproved,
@@ -69,7 +69,12 @@ _INTENT_REFUSALS: dict[str, tuple[type[RegistryError], str]] = {
 
 
 def record_evidence(
-    connection: Connection, change_id: str, gate: GateName, findings: Iterable[Finding], plan_sha256: str
+    connection: Connection,
+    change_id: str,
+    gate: GateName,
+    findings: Iterable[Finding],
+    plan_sha256: str,
+    since: datetime | None = None,
 ) -> Evidence:
     """Keep what the Checks of a Gate saw, with its event. Raises StaleView when the Plan is another by now."""
     seen = tuple(findings)
@@ -78,9 +83,11 @@ def record_evidence(
         raise StaleView(f"the plan of {change_id} was replaced while its checks ran; run: orch verify {change_id}")
     values: dict[str, Any] = {"change_id": change_id, "gate": gate.value, "plan_sha256": plan_sha256}
     values |= {"sha256": evidence_sha256(seen), "findings": [rows.finding_json(finding) for finding in seen]}
-    query = insert(tables.evidence).values(**values, at=func.clock_timestamp()).returning(tables.evidence)
+    at = func.clock_timestamp() if since is None else func.least(func.clock_timestamp(), since)
+    query = insert(tables.evidence).values(**values, at=at).returning(tables.evidence)
     evidence = rows.evidence_row(connection.execute(query).one())
-    move(connection, change, Event.EVIDENCE, _facts(evidence))
+    comparisons.forget(connection, change_id, gate)
+    move(connection, change, Event.EVIDENCE, _facts(evidence, since))
     return evidence
 
 
@@ -117,10 +124,11 @@ def record_intent(
     return queries.change(connection, change_id)
 
 
-def _facts(evidence: Evidence) -> dict[str, object]:
+def _facts(evidence: Evidence, since: datetime | None) -> dict[str, object]:
     short = [{"name": f.name, "verdict": f.verdict.value, "mismatches": f.mismatches} for f in evidence.findings]
     bound = {"plan_sha256": evidence.plan_sha256, "sha256": evidence.sha256}
-    return {"gate": evidence.gate.value, **bound, "findings": short}
+    dated = {} if since is None else {"since": evidence.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
+    return {"gate": evidence.gate.value, **bound, "findings": short, **dated}
 
 
 @contextmanager

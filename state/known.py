@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from state import queries, rows, tables
 from state.errors import UnknownChange
 from state.machine import GATE_AHEAD, MOVES, TERMINAL
-from state.model import BackfillRow, ChangeRow, Event, Evidence, StepRow
+from state.model import BackfillRow, ChangeRow, ComparisonRow, Event, Evidence, StepRow
 from state.queries import LeaseView, StandingApproval
 
 LATELY = timedelta(days=7)
@@ -37,6 +37,7 @@ class Known:
     lease: LeaseView
     steps: tuple[StepRow, ...]
     backfills: tuple[BackfillRow, ...]
+    comparisons: tuple[ComparisonRow, ...]
     approvals: tuple[StandingApproval, ...]
     evidence: Evidence | None
     rests_since: datetime | None
@@ -70,6 +71,7 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
     leases = {view.lease.change_id: view for view in queries.leases(connection, ids)}
     steps = _grouped(rows.step_row(row) for row in _of(connection, tables.step, ids, "ordinal"))
     backfills = _grouped(rows.backfill_row(row) for row in _of(connection, tables.backfill, ids, "ordinal"))
+    comparisons = _grouped(rows.comparison_row(row) for row in _of(connection, tables.comparison, resting, "name"))
     said = _of(connection, tables.approval_standing, resting if len(ids) > 1 else ids, "id")
     approvals: dict[str, list[StandingApproval]] = defaultdict(list)
     for row in said:
@@ -84,6 +86,7 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
             lease=leases[change.id],
             steps=tuple(steps[change.id]),
             backfills=tuple(backfills[change.id]),
+            comparisons=tuple(each for each in comparisons[change.id] if each.gate is GATE_AHEAD.get(change.state)),
             approvals=tuple(approvals[change.id]),
             evidence=evidence.get((change.id, str(GATE_AHEAD.get(change.state)), change.plan_sha256)),
             rests_since=since.get(change.id),

@@ -202,7 +202,8 @@ class Approval:
 class Finding:
     """What one Check saw. ``samples`` are keys, never values.
 
-    ``detail`` is the sentence for people; ``rows`` and ``seconds`` are the effort, and stay out of the digest.
+    ``detail`` is the sentence for people; ``rows`` and ``seconds`` are the effort, ``threshold`` is how many mismatches pass,
+    ``server`` where they were counted. All of these stay out of the digest.
     """
 
     name: str
@@ -213,11 +214,16 @@ class Finding:
     detail: str = ""
     rows: int = 0
     seconds: float = 0.0
+    threshold: int = 0
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All Findings of one run of a Gate's Checks, known by their digest."""
+    """All Findings of one run of a Gate's Checks, known by their digest.
+
+    ``at`` is when they were kept; where the work of an earlier run was gone on with, when that one began.
+    """
 
     change_id: str
     gate: GateName
@@ -239,6 +245,34 @@ class BackfillRow:
     rows_per_second: float | None
     eta_seconds: float | None
     throttle: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRow:
+    """How far the comparison of a table for a Finding has come, for people and for whoever goes on with it.
+
+    ``footing`` is the digest of all it rests on: plan, question, table, sync, server. ``position`` is the last key compared;
+    ``moment`` and ``late`` are the Target's, for going on. ``rows_total`` is an estimate.
+    """
+
+    change_id: str
+    gate: GateName
+    name: str
+    footing: str
+    began_at: datetime
+    moment: str
+    late: bool
+    position: tuple[str, ...] | None
+    rows_done: int
+    rows_total: int | None
+    mismatches: int
+    samples: tuple[str, ...]
+    aside: int
+    rows_per_second: float | None
+    eta_seconds: float | None
+    throttle: str | None
+    done: bool
     updated_at: datetime
 
 

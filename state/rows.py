@@ -16,6 +16,7 @@ from state.model import (
     Approval,
     BackfillRow,
     ChangeRow,
+    ComparisonRow,
     EventRow,
     Evidence,
     Finding,
@@ -65,6 +66,12 @@ def evidence_row(row: AnyRow) -> Evidence:
 def backfill_row(row: AnyRow) -> BackfillRow:
     """One row of ``orch.backfill``."""
     return _pick(BackfillRow, row, table=row.table_name)
+
+
+def comparison_row(row: AnyRow) -> ComparisonRow:
+    """One row of ``orch.comparison``."""
+    position = None if row.position is None else tuple(row.position)
+    return _pick(ComparisonRow, row, gate=GateName(row.gate), position=position, samples=tuple(row.samples))
 
 
 def event_row(row: AnyRow) -> EventRow:

@@ -17,16 +17,16 @@ import psycopg
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from state import deciding, lease, recording, steps, submitting
+from state import comparisons, deciding, lease, recording, steps, submitting
 from state.connect import engine
 from state.errors import Forbidden, NotReady, Occupied, RegistryError, Unprivileged, Unreachable
 from state.machine import Refused
-from state.model import Approval, BackfillRow, ChangeRow, Event, Evidence, Finding, GateName, StepRow
+from state.model import Approval, BackfillRow, ChangeRow, ComparisonRow, Event, Evidence, Finding, GateName, StepRow
 from state.submitting import NewChange, NewStep
 
 __all__ = ["SCHEMA_VERSION", "NewChange", "NewStep", "Registry"]
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 """The version of ``migrations_meta`` this code was written for."""
 
 RECORDABLE = frozenset(Event) - {
@@ -218,12 +218,26 @@ class Registry:
         with self._writing() as connection:
             steps.progress(connection, row.change_id, row.ordinal, fence, values)
 
-    def record_evidence(
-        self, change_id: str, gate: GateName, findings: Iterable[Finding], plan_sha256: str
-    ) -> Evidence:
-        """Keep what the Checks of a Gate saw under this Plan. Raises StaleView, Refused, UnknownChange."""
+    def compared(self, row: ComparisonRow) -> None:
+        """Write how far a comparison has come, without an event; ``updated_at`` is the database's."""
         with self._writing() as connection:
-            return deciding.record_evidence(connection, change_id, gate, findings, plan_sha256)
+            comparisons.save(connection, row)
+
+    def record_evidence(
+        self,
+        change_id: str,
+        gate: GateName,
+        findings: Iterable[Finding],
+        plan_sha256: str,
+        *,
+        since: datetime | None = None,
+    ) -> Evidence:
+        """Keep what the Checks of a Gate saw under this Plan, and forget how far they had come.
+
+        ``since`` dates it back to when it began to be seen. Raises StaleView, Refused, UnknownChange.
+        """
+        with self._writing() as connection:
+            return deciding.record_evidence(connection, change_id, gate, findings, plan_sha256, since)
 
     def decide_gate(
         self,

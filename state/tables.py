@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from state.model import GateName, State, StepStatus
 
@@ -184,6 +185,30 @@ backfill = Table(
     Column("eta_seconds", Double),
     Column("throttle", Text),
     _some("updated_at", _TIME),
+)
+
+comparison = Table(
+    "comparison",
+    metadata,
+    _of_change(primary_key=True),
+    Column("gate", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    _some("footing", Text),
+    _some("began_at", _TIME),
+    _some("moment", Text),
+    _some("late", Boolean),
+    Column("position", ARRAY(Text)),
+    _some("rows_done", BigInteger),
+    Column("rows_total", BigInteger),
+    _some("mismatches", BigInteger),
+    _some("samples", ARRAY(Text)),
+    _some("aside", BigInteger),
+    Column("rows_per_second", Double),
+    Column("eta_seconds", Double),
+    Column("throttle", Text),
+    _some("done", Boolean),
+    _some("updated_at", _TIME),
+    _one_of("gate", GateName),
 )
 
 approval_standing = Table(

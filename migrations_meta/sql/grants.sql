@@ -40,3 +40,4 @@ GRANT UPDATE (title, target, source, definition, plan, plan_sha256, approvals_ne
 GRANT UPDATE (status, attempt, error, fence, started_at, finished_at), DELETE ON orch.step TO orch_worker;
 GRANT UPDATE (owner, fence, acquired_at, expires_at) ON orch.lease TO orch_worker;
 GRANT UPDATE ON orch.backfill TO orch_worker;
+GRANT INSERT, UPDATE, DELETE ON orch.comparison TO orch_worker;

@@ -5,19 +5,16 @@ Why it exists: a Check carries its own SQL and imports no dialect; the few spell
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from psycopg import sql
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from orchestrator.core.catalog import TableName
-from orchestrator.core.ports import Reader
+from orchestrator.core.comparison import SAMPLES, Comparison
 from orchestrator.core.sync import Argument, Part
 
-SAMPLES = 5
-"""Keys shown of what does not pass."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 """Nothing is parked."""
 
@@ -74,39 +71,45 @@ def key(columns: tuple[Argument, ...]) -> Composed:
     """A row's key as text, ``id=5``; its place where the table has no key."""
     if not columns:
         return SQL("ctid::text").format()
-    parts = [SQL("{n} || {c}::text").format(n=Literal(f"{a.name}="), c=Identifier(a.name)) for a in columns]
+    parts = [
+        SQL("{n} || coalesce({c}::text, 'NULL')").format(n=Literal(f"{a.name}="), c=Identifier(a.name)) for a in columns
+    ]
     return SQL(" || ' ' || ").join(parts)
 
 
-@contextmanager
-def at_home(reader: Reader, where: TableName) -> Iterator[None]:
-    """Names in the change's own expressions mean what they meant when they were planned, until the block ends."""
-    (before,) = reader.rows("SELECT pg_catalog.current_setting('search_path')")
-    path = SQL("pg_catalog, {schema}, public, pg_temp").format(schema=Identifier(where.schema)).as_string(None)
-    _look_in(reader, path)
-    try:
-        yield
-    finally:
-        _look_in(reader, before[0])
+def comparison(
+    name: str,
+    where: TableName,
+    key_: tuple[Argument, ...],
+    wrong: Composable,
+    *,
+    near: Composable | None = None,
+    home: bool = False,
+    whole: bool = False,
+) -> Comparison:
+    """Ask every row whether it is ``wrong``. Rows that are ``near`` it and not wrong are counted aside; by default none."""
 
+    def counting(chosen: Composable) -> Composed:
+        return SQL(
+            "WITH seen AS MATERIALIZED (SELECT {key} AS key, {wrong} AS wrong FROM {t} WHERE {chosen} AND ({near}))"
+            " SELECT (SELECT count(*) FROM {t} WHERE {chosen}), (SELECT count(*) FROM seen s WHERE s.wrong),"
+            ' ARRAY(SELECT s.key COLLATE "C" FROM seen s WHERE s.wrong ORDER BY 1 LIMIT {n}),'
+            " (SELECT count(*) FROM seen s WHERE NOT s.wrong)"
+        ).format(
+            key=key(key_),
+            wrong=SQL("true") if near is None else wrong,
+            near=wrong if near is None else near,
+            t=table(where),
+            chosen=chosen,
+            n=Literal(SAMPLES),
+        )
 
-def _look_in(reader: Reader, path: str) -> None:
-    reader.rows(SQL("SELECT pg_catalog.set_config('search_path', {}, false)").format(Literal(path)))
-
-
-def counted(where: Composable, condition: Composable, key_: Composable) -> Composed:
-    """One row: how many rows meet the condition, and the first keys of those."""
-    return SQL(
-        "WITH wrong AS MATERIALIZED (SELECT {key} AS key FROM {t} WHERE {condition})"
-        " SELECT (SELECT count(*) FROM wrong), ARRAY(SELECT w.key FROM wrong w ORDER BY 1 LIMIT {n})"
-    ).format(key=key_, t=where, condition=condition, n=Literal(SAMPLES))
+    return Comparison(name, where, key_, counting, counting(SQL("true")).as_string(None), home, whole)
 
 
 __all__ = [
-    "SAMPLES",
-    "at_home",
+    "comparison",
     "converted",
-    "counted",
     "differs",
     "disagree",
     "either",

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from psycopg.sql import SQL, Composed, Identifier
 
 from orchestrator.checks import _sql
-from orchestrator.checks._judge import DATA_GATES, judged
+from orchestrator.checks._judge import DATA_GATES, compared
 from orchestrator.core.catalog import TableName
 from orchestrator.core.plan import Plan
-from orchestrator.core.ports import Reader
+from orchestrator.core.ports import Examiner
 from orchestrator.core.step import SetNotNull
 from orchestrator.core.sync import Argument, Mirror
 from state.model import Finding, GateName
@@ -22,7 +22,7 @@ class BackfillComplete:
     name = "backfill_complete"
     gates = DATA_GATES
 
-    def findings(self, plan: Plan, gate: GateName, reader: Reader) -> Iterator[Finding]:
+    def findings(self, plan: Plan, gate: GateName, reader: Examiner) -> Iterator[Finding]:
         """One Finding per mirrored column, and per column that becomes NOT NULL."""
         keys = {sync.table: sync.key for sync in plan.syncs()}
         for mirror in plan.mirrors():
@@ -33,9 +33,9 @@ class BackfillComplete:
                 yield _null(reader, step.table, step.column, keys.get(step.table, ()))
 
 
-def _empty(reader: Reader, mirror: Mirror) -> Finding:
+def _empty(reader: Examiner, mirror: Mirror) -> Finding:
     name = f"backfill_complete:{mirror.table}.{'+'.join(mirror.new_columns)}"
-    return _count(reader, name, mirror.table, _fillable(mirror), mirror.key, "rows are not filled")
+    return compared(reader, _sql.comparison(name, mirror.table, mirror.key, _fillable(mirror)), "rows are not filled")
 
 
 def _fillable(mirror: Mirror) -> Composed:
@@ -50,22 +50,10 @@ def _fillable(mirror: Mirror) -> Composed:
     )
 
 
-def _null(reader: Reader, where: TableName, column: str, key: tuple[Argument, ...]) -> Finding:
+def _null(reader: Examiner, where: TableName, column: str, key: tuple[Argument, ...]) -> Finding:
     condition = SQL("{c} IS NULL").format(c=Identifier(column))
     name = f"backfill_complete:{where}.{column} is not null"
-    return _count(reader, name, where, condition, key, "rows are NULL")
-
-
-def _count(
-    reader: Reader, name: str, where: TableName, condition: Composed, key: tuple[Argument, ...], what: str
-) -> Finding:
-    query = _sql.counted(_sql.table(where), condition, _sql.key(key))
-
-    def count() -> tuple[int, tuple[str, ...]]:
-        wrong, samples = reader.rows(query)[0]
-        return wrong, tuple(samples)
-
-    return judged(name, query.as_string(None), what, count)
+    return compared(reader, _sql.comparison(name, where, key, condition), "rows are NULL")
 
 
 plugin = BackfillComplete()

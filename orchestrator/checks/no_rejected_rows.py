@@ -12,9 +12,9 @@ from typing import Literal
 from psycopg.sql import SQL, Composed, Identifier
 
 from orchestrator.checks import _sql
-from orchestrator.checks._judge import DATA_GATES, judged
+from orchestrator.checks._judge import DATA_GATES, compared
 from orchestrator.core.plan import Plan
-from orchestrator.core.ports import Reader
+from orchestrator.core.ports import Examiner
 from orchestrator.core.sync import Mirror, Part
 from state.model import Finding, GateName
 
@@ -25,7 +25,7 @@ class NoRejectedRows:
     name = "no_rejected_rows"
     gates = DATA_GATES
 
-    def findings(self, plan: Plan, gate: GateName, reader: Reader) -> Iterator[Finding]:
+    def findings(self, plan: Plan, gate: GateName, reader: Examiner) -> Iterator[Finding]:
         """One Finding per Mirror with a conversion."""
         for mirror in plan.mirrors():
             if any(part.value is not None for part in mirror.news):
@@ -33,7 +33,7 @@ class NoRejectedRows:
 
 
 def rejected(
-    reader: Reader, mirror: Mirror, direction: Literal["up", "down"], parked: Mapping[str, str] | None = None
+    reader: Examiner, mirror: Mirror, direction: Literal["up", "down"], parked: Mapping[str, str] | None = None
 ) -> Finding:
     """Rows that hold one shape and not the other, since a conversion raises or yields NULL where none may stand.
 
@@ -45,14 +45,12 @@ def rejected(
     parts = mirror.news if up else mirror.olds
     into, sources = (mirror.new_columns, olds) if up else (olds, mirror.new_columns)
     condition = _rejected(parts, into, sources, names)
-    query = _sql.counted(_sql.table(mirror.table), condition, _sql.key(mirror.key))
-
-    def count() -> tuple[int, tuple[str, ...]]:
-        wrong, samples = reader.rows(query)[0]
-        return wrong, tuple(samples)
-
     name = f"no_rejected_rows:{mirror.table}.{'+'.join(sources)}"
-    return judged(name, query.as_string(None), f"rows do not convert to {', '.join(into)}", count)
+    return compared(
+        reader,
+        _sql.comparison(name, mirror.table, mirror.key, condition),
+        f"rows do not convert to {', '.join(into)}",
+    )
 
 
 def _rejected(

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from orchestrator.checks import _sql
-from orchestrator.checks._judge import judged
+from orchestrator.checks._judge import compared
 from orchestrator.core.catalog import TableName
 from orchestrator.core.partitioned import CreatePartitionedIndex
 from orchestrator.core.plan import Plan
-from orchestrator.core.ports import Reader, Seen
+from orchestrator.core.ports import Examiner, Seen
 from orchestrator.core.step import AddConstraint, AddExclusion, CreateIndex, DropConstraint, DropIndex, RelaxNotNull
 from orchestrator.core.sync import Rule
 from state.model import Finding, GateName
@@ -29,7 +29,7 @@ class RowsObey:
     name = "rows_obey"
     gates = frozenset({GateName.CONTRACT})
 
-    def findings(self, plan: Plan, gate: GateName, reader: Reader) -> Iterator[Finding]:
+    def findings(self, plan: Plan, gate: GateName, reader: Examiner) -> Iterator[Finding]:
         """One Finding per constraint."""
         for planned in plan.of("contract"):
             step = planned.step
@@ -37,7 +37,7 @@ class RowsObey:
                 yield _judge(reader, step.table, step.name, step.rule)
 
 
-def lifted(plan: Plan, phases: Sequence[str], reader: Reader) -> Iterator[Finding]:
+def lifted(plan: Plan, phases: Sequence[str], reader: Examiner) -> Iterator[Finding]:
     """One Finding per constraint that some phases lifted, and that comes back when they are undone."""
     for planned in plan.of(*phases):
         step = planned.step
@@ -48,15 +48,16 @@ def lifted(plan: Plan, phases: Sequence[str], reader: Reader) -> Iterator[Findin
             yield _judge(reader, step.table, name, step.rule)
 
 
-def _judge(reader: Reader, where: TableName, name: str, rule: Rule) -> Finding:
-    query = _sql.counted(_sql.table(where), _broken(where, rule), _sql.key(rule.key))
-
-    def count() -> tuple[int, tuple[str, ...]]:
-        with _sql.at_home(reader, where):
-            wrong, samples = reader.rows(query)[0]
-        return wrong, tuple(samples)
-
-    return judged(f"rows_obey:{where}.{name}", query.as_string(None), f"rows of {where} break {name}", count)
+def _judge(reader: Examiner, where: TableName, name: str, rule: Rule) -> Finding:
+    asked = _sql.comparison(
+        f"rows_obey:{where}.{name}",
+        where,
+        rule.key,
+        _broken(where, rule),
+        home=True,
+        whole=rule.asks in ("unique", "exclusion"),
+    )
+    return compared(reader, asked, f"rows of {where} break {name}")
 
 
 def _broken(where: TableName, rule: Rule) -> Composable:

@@ -114,13 +114,16 @@ def approve(
     config: ConfigFile = None,
 ) -> None:
     """Consent to the gate ahead, having been shown what it will run."""
+    from orchestrator.cli.progress import listener
+
     with opened(url, config) as service:
         seen = service.status(change)
         shown = plantext.steps(service.gate_steps(change))
         if not as_json:
             ahead = seen.gate.phase.value if seen.gate else "no"
             out([f"{clean(change)}: the {ahead} gate; plan {seen.plan_sha256}", *shown, ""])
-        status = service.approve(change, gate=gate, reason=reason, version=seen.version)
+        with listener() as listen:
+            status = service.approve(change, gate=gate, reason=reason, version=seen.version, listen=listen)
     _tell(status, as_json, "approved")
     if not as_json and status.gate is not None and status.gate.missing:
         out([f"{status.gate.phase.value} still waits for:", *statustext.needs(status, missing=True)])

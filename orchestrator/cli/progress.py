@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EVERY = 5.0
 """Seconds between plain lines about the same thing."""
-_FREQUENT = frozenset({"backfill", "waiting", "step.retry"})
+_FREQUENT = frozenset({"backfill", "compare", "waiting", "step.retry"})
 _BAR = 20
 _WORDS = {"step.started": " begins", "step.done": " done", "step.retry": " tries again"}
 

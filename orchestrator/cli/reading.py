@@ -52,15 +52,23 @@ def verify(
     check: Annotated[
         list[str] | None, typer.Option("--check", metavar="NAME", help="Only this check; repeatable.")
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Only follow what somebody else is comparing, then show the evidence.")
+    ] = False,
     as_json: AsJson = False,
     url: Url = None,
     config: ConfigFile = None,
 ) -> None:
-    """Run the checks of the gate ahead. Records evidence; exit 4 unless all pass."""
+    """Run the checks of the gate ahead. Records evidence; exit 4 unless all pass.
+
+    Whole tables are compared range by range: interrupt it, and the next run goes on where it stood. With --check nothing is
+    recorded.
+    """
     from orchestrator.cli.progress import listener
 
     with opened(url, config) as service, listener() as listen:
-        evidence = service.verify(change, checks=check or (), listen=listen)
+        look = service.follow if watch else service.verify
+        evidence = look(change, checks=check or (), listen=listen)
     if as_json:
         data(asdict(evidence))
     else:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from orchestrator.cli.text import clean, paint, wrapped
 from orchestrator.core.duration import words
 from orchestrator.core.status import Attention, Status
-from state.model import BackfillRow, StepRow, StepStatus, Verdict
+from state.model import BackfillRow, ComparisonRow, StepRow, StepStatus, Verdict
 
 _ATTENTION = {
     Attention.GATE: ("‖", "yellow"),
@@ -59,6 +59,7 @@ def detailed(status: Status) -> list[str]:
         *_head(status),
         *_gate(status),
         *_backfills(status.backfills),
+        *_comparisons(status.comparisons),
         *_steps(status.steps),
     ]
 
@@ -107,6 +108,18 @@ def _backfills(rows: Iterable[BackfillRow]) -> list[str]:
         lines += wrapped(progress(row), 2, "")
         lines += wrapped(f"waits: {row.throttle}", 4, "") if row.throttle else []
     return ["", "backfill", *("  " + line.lstrip() for line in lines)] if lines else []
+
+
+def _comparisons(rows: Iterable[ComparisonRow]) -> list[str]:
+    """What is being compared for the gate ahead, or was when whoever did it stopped."""
+    lines = []
+    for row in rows:
+        said = "compared" if row.done else f"stands at {row.updated_at:%H:%M:%S}Z"
+        numbers = figures(row.rows_done, row.rows_total, row.rows_per_second, row.eta_seconds)
+        lines += wrapped(f"{row.name}: {said}, {numbers}", 2, "")
+        lines += wrapped(f"{row.mismatches:,} rows are wrong so far", 4, "") if row.mismatches else []
+        lines += wrapped(f"waits: {row.throttle}", 4, "") if row.throttle else []
+    return ["", "verification", *("  " + line.lstrip() for line in lines)] if lines else []
 
 
 def progress(row: BackfillRow) -> str:

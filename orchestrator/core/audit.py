@@ -281,7 +281,7 @@ def _evidence(history: Sequence[EventRow], evidence: Iterable[Evidence]) -> Iter
         left = told.get((each.change_id, each.gate.value, each.sha256), [])
         # An older orch told no plan; then gate and digest are all there is.
         fits = [event for event in left if event.data.get("plan_sha256", each.plan_sha256) == each.plan_sha256]
-        near = [event for event in fits if _same_moment(each.at, event)]
+        near = [event for event in fits if _dated(each.at, event)]
         if not fits:
             yield Problem(None, each.change_id, f"{name} is not in the history")
         elif not near:
@@ -290,6 +290,12 @@ def _evidence(history: Sequence[EventRow], evidence: Iterable[Evidence]) -> Iter
             left.remove((near or fits)[0])
     for event in (event for left in told.values() for event in left):
         yield _at(event, f"it tells of evidence at {event.data.get('gate')}, but the row of it is gone")
+
+
+def _dated(at: datetime, event: EventRow) -> bool:
+    """Whether evidence bears the date its event tells: that of the event, or an earlier one since which it was looked at."""
+    since = event.data.get("since")
+    return _same_moment(at, event) if since is None else since == _utc(at) and str(since) <= event.at
 
 
 def _needed(

@@ -16,7 +16,7 @@ from orchestrator.core.catalog import Catalog
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.footprint import Footprint, Place
 from orchestrator.core.gate import GatePolicy
-from orchestrator.core.ports import Reader
+from orchestrator.core.ports import Examiner
 from orchestrator.core.step import (
     PURGES,
     AddColumn,
@@ -158,7 +158,7 @@ class Check(Protocol):
     name: str
     gates: frozenset[GateName]
 
-    def findings(self, plan: Plan, gate: GateName, reader: Reader) -> Iterator[Finding]:
+    def findings(self, plan: Plan, gate: GateName, reader: Examiner) -> Iterator[Finding]:
         """What it sees. Raises TargetError only when the connection is lost."""
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from orchestrator.core.asked import Asked
 from orchestrator.core.catalog import Catalog, Dependent, TableName
+from orchestrator.core.comparison import Compared, Comparison, Part, Standing, Walk
 from orchestrator.core.step import Backfill, Step
 
 
@@ -60,6 +61,10 @@ class Fenced(TargetError):
 
 class ValueRefused(TargetError):
     """A row's value was refused (SQLSTATE classes 22 and 23)."""
+
+
+class Unclear(TargetError):
+    """A question has no answer; the message says why, for people."""
 
 
 class ConnectionLost(TargetError):
@@ -137,6 +142,19 @@ class Reader(Protocol):
 
     def dependents(self, table: TableName) -> tuple[Dependent, ...]:
         """What names the table or one of its columns."""
+
+    def standing(self, comparison: Comparison, syncs: Sequence[str]) -> Standing | None:
+        """Where a comparison is made, under which syncs (by id) and what else; None when there is no such table."""
+
+    def part(self, comparison: Comparison, standing: Standing, walk: Walk, rows: int | None) -> Part:
+        """Ask a comparison of the next ``rows`` rows of a walk; of all rows, in one statement, where that is None."""
+
+
+class Examiner(Reader, Protocol):
+    """A Reader that makes full comparisons, range by range where it can."""
+
+    def compare(self, comparison: Comparison) -> Compared:
+        """Ask the question of every row. Raises TargetError."""
 
 
 class Session(Reader, Protocol):

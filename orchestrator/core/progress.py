@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One thing that just happened. ``kind``: phase, step.started, step.done, step.retry, backfill, check, waiting.
+    """One thing that just happened. ``kind``: phase, step.started, step.done, step.retry, backfill, compare, check,
+    waiting.
 
     Rates are rows per second, ``eta_seconds`` the engine's own estimate; ``throttle`` is why it waits.
     """
@@ -33,3 +34,7 @@ Listener = Callable[[Progress], None]
 
 def nobody(progress: Progress) -> None:
     """The listener that does not listen."""
+
+
+def onward() -> None:
+    """Asked between two ranges of long work whether to go on: nobody objects."""

@@ -16,6 +16,7 @@ from state.machine import TERMINAL, WORKING
 from state.model import (
     Approval,
     BackfillRow,
+    ComparisonRow,
     Evidence,
     GateName,
     Hold,
@@ -69,6 +70,7 @@ class Status:
     approvals: tuple[Approval, ...] = ()
     steps: tuple[StepRow, ...] = ()
     backfills: tuple[BackfillRow, ...] = ()
+    comparisons: tuple[ComparisonRow, ...] = ()
     rejected_rows: int = 0
 
     @property
@@ -141,6 +143,7 @@ class Status:
         if steps:
             shape["steps"] = [_step(row) for row in self.steps]
             shape["backfills"] = [_backfill(row) for row in self.backfills]
+            shape["comparisons"] = [_comparison(row) for row in self.comparisons]
         return shape
 
 
@@ -197,4 +200,18 @@ def _backfill(row: BackfillRow) -> dict[str, Any]:
         "rows_per_second": row.rows_per_second,
         "eta_seconds": row.eta_seconds,
         "throttle": row.throttle,
+    }
+
+
+def _comparison(row: ComparisonRow) -> dict[str, Any]:
+    return {
+        "check": row.name,
+        "rows_done": row.rows_done,
+        "rows_total": row.rows_total,
+        "mismatches": row.mismatches,
+        "rows_per_second": row.rows_per_second,
+        "eta_seconds": row.eta_seconds,
+        "throttle": row.throttle,
+        "done": row.done,
+        "updated_at": row.updated_at.isoformat(),
     }

@@ -63,6 +63,11 @@ class Run:
         with self.registry.reading() as connection:
             return {row.ordinal: row for row in queries.steps(connection, self.change.id)}
 
+    def stop_unless_ours(self) -> None:
+        """Raise when the lease is lost, or as ``stop_if_held``."""
+        self.lease.check()
+        self.stop_if_held()
+
     def stop_if_held(self) -> None:
         """Raise Waiting when somebody has paused the Change, Blocked when it was aborted; looks every HOLD_POLL seconds."""
         if time.monotonic() - self._looked < HOLD_POLL:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 
 from orchestrator.core.plan import Check, Plan
 from orchestrator.core.ports import Target
-from orchestrator.core.progress import Listener, Progress
+from orchestrator.core.progress import Listener, Progress, onward
+from orchestrator.engine.book import Blank, Book
+from orchestrator.engine.comparing import Examining
 from state.model import Evidence, Finding, GateName
 from state.store import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What Checks saw. ``since`` is given where the work of an earlier look was gone on with: when that one began."""
+
+    findings: tuple[Finding, ...]
+    since: datetime | None = None
 
 
 def expected(checks: Iterable[Check], plan: Plan, gate: GateName) -> tuple[Check, ...]:
@@ -18,18 +31,44 @@ def expected(checks: Iterable[Check], plan: Plan, gate: GateName) -> tuple[Check
     return tuple(check for check in checks if gate in check.gates)
 
 
-def run(checks: Sequence[Check], plan: Plan, gate: GateName, target: Target, listen: Listener) -> tuple[Finding, ...]:
-    """Ask every Check. A lost connection raises TargetError; a question without an answer is unknown."""
-    found: list[Finding] = []
+def book(registry: Registry, plan: Plan, gate: GateName, plan_sha256: str) -> Book:
+    """Where comparisons for a Gate are kept while they run."""
+    return Book(registry=registry, gate=gate, change_id=plan.change_id, plan_sha256=plan_sha256)
+
+
+@contextmanager
+def examining(
+    target: Target, plan: Plan, listen: Listener, kept: Blank | None = None, proceed: Callable[[], None] = onward
+) -> Iterator[Examining]:
+    """A session that reads, and compares whole tables range by range; with ``kept``, so that it can be gone on with."""
     with target.reader() as reader:
+        yield Examining(reader, plan, listen, kept or Blank(), proceed)
+
+
+def run(
+    checks: Sequence[Check],
+    plan: Plan,
+    gate: GateName,
+    target: Target,
+    listen: Listener,
+    *,
+    kept: Blank | None = None,
+    proceed: Callable[[], None] = onward,
+) -> Look:
+    """Ask every Check. A lost connection raises TargetError; a question without an answer is unknown.
+
+    ``proceed`` is called between two ranges, and may raise.
+    """
+    found: list[Finding] = []
+    with examining(target, plan, listen, kept, proceed) as reader:
         for check in checks:
             for finding in check.findings(plan, gate, reader):
                 found.append(finding)
                 message = f"{finding.verdict.value} {finding.name}: {finding.detail}"
                 listen(Progress(plan.change_id, None, "check", message))
-    return tuple(found)
+    return Look(tuple(found), None if kept is None else kept.since)
 
 
-def keep(registry: Registry, plan: Plan, gate: GateName, findings: Sequence[Finding], plan_sha256: str) -> Evidence:
+def keep(registry: Registry, plan: Plan, gate: GateName, look: Look, plan_sha256: str) -> Evidence:
     """Store what was found, with its event."""
-    return registry.record_evidence(plan.change_id, gate, findings, plan_sha256)
+    return registry.record_evidence(plan.change_id, gate, look.findings, plan_sha256, since=look.since)

@@ -79,7 +79,9 @@ def test_approve_shows_what_will_run_and_binds_the_consent_to_it(calm: FakeServi
     assert "the contract gate; plan " + "a" * 64 in ran.out
     assert "alter table public.orders" in ran.out
     assert "contract still waits for:" in ran.out
-    assert calm.asked("approve") == {
+    asked = calm.asked("approve")
+    assert callable(asked.pop("listen"))
+    assert asked == {
         "gate": GateName.CONTRACT,
         "reason": "looked at it",
         "version": 12,

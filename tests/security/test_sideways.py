@@ -108,7 +108,18 @@ def test_nothing_is_copied_in(place: Place, worker: Registry, login: str) -> Non
 
 
 MODES = ("ROW SHARE", "SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE")
-TABLES = ("change", "step", "lease", "approval", "evidence", "event", "event_head", "backfill", "registry_version")
+TABLES = (
+    "change",
+    "step",
+    "lease",
+    "approval",
+    "evidence",
+    "event",
+    "event_head",
+    "backfill",
+    "comparison",
+    "registry_version",
+)
 
 
 @pytest.mark.parametrize("login", ["sec_ada", "sec_auditor"])

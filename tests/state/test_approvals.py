@@ -218,7 +218,7 @@ def test_every_standing_can_be_read() -> None:
 def test_a_worker_needs_no_more_than_the_readme_says(registry: Registry, person: Person, connect: Connect) -> None:
     worker = person("worker")
     connect().execute(
-        "GRANT INSERT, UPDATE, DELETE ON orch.change, orch.step, orch.lease, orch.backfill TO worker;"
+        "GRANT INSERT, UPDATE, DELETE ON orch.change, orch.step, orch.lease, orch.backfill, orch.comparison TO worker;"
         "GRANT INSERT ON orch.evidence TO worker; GRANT EXECUTE ON FUNCTION orch.append_event TO worker"
     )
     worker.ready()

@@ -17,6 +17,7 @@ from psycopg.sql import Composed
 
 from orchestrator.core.asked import Asked
 from orchestrator.core.catalog import Catalog, Dependent, TableName
+from orchestrator.core.comparison import Comparison, Part, Standing, Walk
 from orchestrator.core.errors import Indeterminate, Invalid
 from orchestrator.core.ports import (
     Cursor,
@@ -30,7 +31,7 @@ from orchestrator.core.ports import (
     TargetError,
 )
 from orchestrator.core.step import Backfill, Step
-from orchestrator.dialects.postgres import backfill, bootstrap, connection, kinds, mopping, parser
+from orchestrator.dialects.postgres import backfill, bootstrap, connection, kinds, mopping, parser, ranges
 from orchestrator.dialects.postgres.errors import translated
 from orchestrator.dialects.postgres.snapshot import dependents, quoted_name, snapshot
 from orchestrator.dialects.postgres.steps._alter import whole_tree
@@ -135,6 +136,16 @@ class PostgresSession:
         """What names the table or one of its columns."""
         with translated():
             return dependents(self._link, table)
+
+    def standing(self, comparison: Comparison, syncs: Sequence[str]) -> Standing | None:
+        """Where a comparison is made, and under what."""
+        with translated():
+            return ranges.standing(self._link, comparison, syncs)
+
+    def part(self, comparison: Comparison, standing: Standing, walk: Walk, rows: int | None) -> Part:
+        """Ask a comparison of a range."""
+        with translated():
+            return ranges.part(self._link, comparison, standing, walk, rows)
 
     def _move_by_move(self, step: Step, mark: Mark, following: Callable[[kinds.Look, Any], kinds.Move | None]) -> None:
         """Send what the catalog asks for until it asks for nothing; each message proves the fence anew."""
