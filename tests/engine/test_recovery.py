@@ -355,7 +355,9 @@ def test_a_pause_stops_a_running_backfill_within_a_batch_and_resume_goes_on(worl
     world.service.resume("change")
     assert world.step().state is State.BACKFILLED
     now = set(world.rows("SELECT xmin::text, id FROM orders"))
-    assert now >= set(old)  # nothing was filled twice; what a pause leaves is no prefix, since stripes leave rows between
+    assert now >= set(
+        old
+    )  # nothing was filled twice; what a pause leaves is no prefix, since stripes leave rows between
     assert world.rows("SELECT count(*) FROM orders WHERE customer_email IS NULL") == [(0,)]
 
 
