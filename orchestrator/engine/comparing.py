@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from orchestrator.core.catalog import Dependent, TableName
@@ -18,12 +19,11 @@ from orchestrator.core.plan import Plan
 from orchestrator.core.ports import LockNotGranted, Observation, OutOfTime, Reader, Unclear
 from orchestrator.core.progress import Listener, Progress, onward
 from orchestrator.core.step import Backfill, Step
-from orchestrator.core.throttle import LEAST, next_rows, ruling
+from orchestrator.core.throttle import LEAST, next_rows
 from orchestrator.engine.book import Blank
 from orchestrator.engine.progress import REPORT_EVERY, Meter
 from orchestrator.engine.run import jittered
-from orchestrator.engine.throttle import SIGNALS_EVERY
-from orchestrator.plugins import discover
+from orchestrator.engine.throttle import Brake
 
 FIRST = 1_000
 """Rows of the first range; what it took says how many the next may have."""
@@ -109,17 +109,18 @@ class _Pace:
     standing: Standing
     meter: Meter
     rows: int
-    _read_at: float = 0.0
     _told_at: float = field(default_factory=time.monotonic)
     _step: Backfill = field(init=False)
+    _brake: Brake = field(init=False)
 
     def __post_init__(self) -> None:
         self._step = self.looking.settings(self.comparison)
+        self._brake = Brake(self.looking.reader, self._step, self.looking.proceed)
 
     def part(self, walk: Walk) -> Part:
         """One range; locks of somebody's DDL are waited out, and what takes too long is cut smaller."""
         for attempt in range(LOCK_TRIES):
-            self._wait(walk)
+            self._brake.wait(partial(self.tell, walk))
             started = time.monotonic()
             try:
                 done = self.looking.part(self.comparison, self.standing, walk, self._size())
@@ -159,17 +160,3 @@ class _Pace:
         message = f"{self.comparison.name}: {'once more what was written meanwhile' if walk.late else 'comparing rows'}"
         figures = (walk.tally.rows, self.standing.rows, rate, eta, throttle)
         self.looking.listen(Progress(self.looking.plan.change_id, None, "compare", message, *figures))
-
-    def _wait(self, walk: Walk) -> None:
-        """Return once whoever looks may go on and no signal stands against it; signals are read every SIGNALS_EVERY seconds."""
-        while True:
-            self.looking.proceed()
-            if time.monotonic() - self._read_at < SIGNALS_EVERY:
-                return
-            signals = discover("orchestrator.signals").values()
-            reason = ruling(signal.read(self.looking.reader, self._step) for signal in signals)
-            if reason is None:
-                self._read_at = time.monotonic()
-                return
-            self.tell(walk, reason)
-            time.sleep(SIGNALS_EVERY)

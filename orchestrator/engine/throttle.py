@@ -1,14 +1,15 @@
-"""When the next batch may run and how big it may be: lease, hold and signals are read here and the rulings carried out.
+"""When the next batch or range may run and how big it may be: what stands against one is asked here, with a reason.
 
-Why it exists: the loop of a backfill should only send batches; what stands against one is decided in one place, with a reason.
+Why it exists: the loops of a backfill and of a comparison should only send statements; both are held back in the same way.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from orchestrator.core.ports import Cursor, Session
+from orchestrator.core.ports import Cursor, Reader
 from orchestrator.core.step import Backfill
 from orchestrator.core.throttle import next_rows, ruling
 from orchestrator.engine.progress import Reporter
@@ -20,38 +21,51 @@ SIGNALS_EVERY = 1.0
 
 
 @dataclass
-class Throttle:
-    """Lets batches through: ``guarding`` is the time that asking lease and hold took, in seconds."""
+class Brake:
+    """Holds back whoever calls ``wait`` while a signal stands against it. ``proceed`` is asked each time, and may raise."""
 
-    run: Run
-    session: Session
+    reader: Reader
     step: Backfill
-    reporter: Reporter
-    guarding: float = 0.0
+    proceed: Callable[[], None]
     _read_at: float = 0.0
 
-    @property
-    def lanes(self) -> int:
-        """How many lanes may run now."""
-        return 1
-
-    def wait(self, cursor: Cursor) -> None:
-        """Return once lease, hold and every signal allow a batch. Raises LeaseLost, Waiting (held)."""
+    def wait(self, tell: Callable[[str], None]) -> None:
+        """Return once every signal allows it, telling why not until then; signals are read every SIGNALS_EVERY seconds."""
         while True:
-            self._stop_unless_ours()
+            self.proceed()
             if time.monotonic() - self._read_at < SIGNALS_EVERY:
                 return
             signals = discover("orchestrator.signals").values()
-            reason = ruling(signal.read(self.session, self.step) for signal in signals)
+            reason = ruling(signal.read(self.reader, self.step) for signal in signals)
             if reason is None:
                 self._read_at = time.monotonic()
                 return
-            self.reporter.report(cursor, throttle=reason)
+            tell(reason)
             time.sleep(SIGNALS_EVERY)
 
-    def sized(self, rows: int, seconds: float, lock_waits: float = 0.0) -> int:
-        """Rows of the next batch after one of ``rows`` took ``seconds``, of which ``lock_waits`` went into waiting for locks."""
-        return next_rows(rows, seconds - lock_waits, self.step.statement_time, self.step.batch_rows)
+
+@dataclass
+class Throttle:
+    """Lets batches through, ``lanes`` at once. ``guarding`` is the time that asking lease and hold took, in seconds."""
+
+    run: Run
+    reader: Reader
+    step: Backfill
+    reporter: Reporter
+    guarding: float = 0.0
+    lanes: int = 1
+    _brake: Brake = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._brake = Brake(self.reader, self.step, self._stop_unless_ours)
+
+    def wait(self, cursor: Cursor) -> None:
+        """Return once lease, hold and every signal allow a batch. Raises LeaseLost, Waiting (held)."""
+        self._brake.wait(lambda reason: self.reporter.report(cursor, throttle=reason))
+
+    def sized(self, rows: int, seconds: float) -> int:
+        """Rows of the next batch after one of ``rows`` took ``seconds``."""
+        return next_rows(rows, seconds, self.step.statement_time, self.step.batch_rows)
 
     def _stop_unless_ours(self) -> None:
         began = time.monotonic()

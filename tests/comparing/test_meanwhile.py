@@ -10,7 +10,7 @@ import pytest
 from orchestrator.core.errors import Waiting
 from orchestrator.core.progress import Progress
 from orchestrator.core.throttle import Pressure
-from orchestrator.engine import comparing
+from orchestrator.engine import comparing, throttle
 from state.model import State, Verdict
 from tests.comparing.conftest import Ranges, Walked
 from tests.support.changes import Bench, Change
@@ -151,8 +151,8 @@ def test_a_signal_stops_it_is_told_and_it_goes_on_by_itself(
             return Pressure("press", 1.0 if pressed.pop(0) else 0.0, "the press is hot")
 
     monkeypatch.setattr(comparing, "REPORT_EVERY", 0.0)
-    monkeypatch.setattr(comparing, "SIGNALS_EVERY", 0.3)
-    monkeypatch.setattr(comparing, "discover", lambda _: {"press": Press()} if pressed else {})
+    monkeypatch.setattr(throttle, "SIGNALS_EVERY", 0.3)
+    monkeypatch.setattr(throttle, "discover", lambda _: {"press": Press()} if pressed else {})
 
     def listen(progress: Progress) -> None:
         if progress.throttle:

@@ -34,7 +34,7 @@ def table(release: Release, monkeypatch: pytest.MonkeyPatch) -> Release:
 
 
 def _allow(monkeypatch: pytest.MonkeyPatch, lanes: Callable[[], int]) -> None:
-    monkeypatch.setattr(Throttle, "lanes", property(lambda _: lanes()))
+    monkeypatch.setattr(Throttle, "lanes", property(lambda _: lanes(), lambda *_: None))
 
 
 def _watch(monkeypatch: pytest.MonkeyPatch, seen: Callable[[PostgresSession, int], None]) -> None:
