@@ -58,7 +58,7 @@ def useless(striping: Striping, hot: float | None) -> str:
     """Why stripes were of no use, when ``hot`` of their updates (0 to 1) were in place; empty where they were."""
     if striping.count == 1 or hot is None or hot >= USELESS:
         return ""
-    return f"only {hot:.0%} of updates found room in place: an old snapshot keeps what was replaced, or rows grow a lot"
+    return f"only {hot:.0%} of updates found room in place: an old snapshot on the server keeps what was replaced, or rows grow"
 
 
 def window(rows: int, density: float, stripes: int) -> tuple[int, int]:

@@ -1,6 +1,14 @@
-"""Stripes do what they are for, on a real server: rows stay where they are; and where they cannot, it is said and they end."""
+"""Stripes do what they are for, on a real server: rows stay where they are; and where they cannot, it is said and they end.
+
+The server is this file's own: a transaction that is open in any database of a server, as other tests have them, keeps what was
+replaced from being tidied up in all of them.
+"""
 
 from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -8,11 +16,31 @@ import pytest
 from orchestrator.core import batching
 from orchestrator.core.progress import Progress
 from orchestrator.dialects.postgres.target import PostgresSession
+from orchestrator.embedded import Server
 from state.model import State
-from tests.support.release import Release
+from tests.support.release import Release, released
+from tests.support.server import shared_server
 
+_numbers = itertools.count(1)
 PAGES = "SELECT pg_relation_size('k') / 8192"
 MOVED = "SELECT count(*) FROM k JOIN places USING (id) WHERE (k.ctid::text::point)[0] <> page"
+
+
+@pytest.fixture(scope="module")
+def alone() -> Iterator[Server]:
+    """A server on which nobody else has anything open."""
+    with shared_server(uuid.uuid4().hex) as server:
+        yield server
+
+
+@pytest.fixture
+def release(alone: Server) -> Iterator[Release]:
+    name = f"stripes_{next(_numbers)}"
+    with psycopg.connect(alone.url(), autocommit=True) as link:
+        link.execute(f"CREATE DATABASE {name}".encode())
+    found = released(alone.url(name))
+    with found.service:
+        yield found
 
 
 @pytest.fixture
@@ -61,10 +89,11 @@ def test_without_stripes_every_row_would_move(table: Release, monkeypatch: pytes
     assert growth > 1.8
 
 
-def test_under_a_held_snapshot_stripes_end_with_the_reason(table: Release) -> None:
-    with psycopg.connect(table.url) as holder:
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "in another database"])
+def test_under_a_held_snapshot_stripes_end_with_the_reason(table: Release, alone: Server, elsewhere: bool) -> None:
+    with psycopg.connect(alone.url() if elsewhere else table.url) as holder:
         holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        holder.execute("SELECT count(*) FROM k")
+        holder.execute("SELECT pg_current_xact_id()")
         moved, _, said = _filled(table)
     assert moved > 0.9
     assert len(said) == 1
