@@ -14,7 +14,7 @@ import psycopg
 
 from tests.chaos.cases import CHANGE
 from tests.chaos.children import LEASE, Child, Order
-from tests.chaos.points import End, eagerness
+from tests.chaos.points import MOMENTS, POINTS, End, eagerness
 from tests.chaos.scene import Scene
 
 EXPECTED = (0, 1, 2, 3, 4, 5, 6)
@@ -46,6 +46,11 @@ class Tally:
         found = eagerness(self.visits[end], self.passes, self.passers, deep=deep)
         return {point: 0.0 if only and not point.endswith(tuple(only)) else each for point, each in found.items()}
 
+    def aim(self, action: str) -> dict[str, float]:
+        """Where a worker shall be killed that is led to one action: surely, at the moment of it that has been struck least."""
+        point = min((f"{moment} {action}" for moment in MOMENTS), key=lambda each: self.visits["kill"][each])
+        return {**dict.fromkeys(POINTS, 0.0), point: 1.0}
+
 
 @dataclass
 class Chaos:
@@ -73,6 +78,7 @@ class Chaos:
             self._locked_out: 8,
             self._refused: 8,
             self._build_broken: 300 if self.scene.builds_next else 0,
+            self._killed_over_the_end_of_filling: 60 if self.scene.fills_next else 0,
         }
         self.chance.choices(list(kinds), list(kinds.values()))[0]()
 
@@ -86,14 +92,18 @@ class Chaos:
         self.scene.outwait()
         self._end(self._child(sweeps=False))
 
-    def _child(self, end: End | None = None, *, only: Sequence[str] = (), sweeps: bool | None = None) -> Child:
+    def _child(
+        self, end: End | None = None, *, only: Sequence[str] = (), aim: str = "", sweeps: bool | None = None
+    ) -> Child:
         places = self.scene.places
         sweeping = self.chance.random() < 0.3 if sweeps is None else sweeps
         if sweeping:
             with contextlib.suppress(Exception):
                 self.scene.service.request(CHANGE)
         seed = str(self.chance.random())
-        eager = self.tally.eager(end, only, deep=self.chance.random() < DEEP) if end else {}
+        eager = self.tally.aim(aim) if aim else {}
+        if end and not aim:
+            eager = self.tally.eager(end, only, deep=self.chance.random() < DEEP)
         order = Order(places.registry_url, places.target_url, CHANGE, sweeping, end, eager, seed)
         return Child(order)
 
@@ -124,6 +134,10 @@ class Chaos:
 
     def _killed_at_a_point(self) -> None:
         self._count_end(self._end(self._child("kill")))
+
+    def _killed_over_the_end_of_filling(self) -> None:
+        """Nothing else ends this worker: it has the whole table before it, and most would not get so far."""
+        self._count_end(self._end(self._child("kill", aim="end filling")))
 
     def _killed_at_any_instant(self) -> None:
         child = self._child()
@@ -262,10 +276,10 @@ class Chaos:
     def _failed_over(self) -> None:
         """Work goes on after the standby is cut off, and is lost; no application commits then, or its loss would be ours.
 
-        Whoever comes next finds that, and may die over it. Only where the Registry is on another server, one of the two
-        remembers what the other lost.
+        Whoever comes next finds that, and dies over it. Only where the Registry is on another server, one of the two
+        remembers what the other lost: mostly the Registry what the Target did.
         """
-        server = self.chance.choice(self.scene.places.pairs)
+        server = self.chance.choices(self.scene.places.pairs, (1, 3)[: len(self.scene.places.pairs)])[0]
         doomed: list[Child] = []
         with self._outage(), self.scene.load.still():
             server.fail_over(lambda: self._work_in_vain(doomed))
@@ -274,13 +288,13 @@ class Chaos:
         for child in doomed:
             self._end(child)
         self.scene.outwait()
-        self._count_end(self._end(self._child("kill", only=(" lost",))))
+        self._count_end(self._end(self._child("kill", aim="lost")))
 
     def _work_in_vain(self, doomed: list[Child]) -> None:
         """One worker or two; the last may still be at work when its server dies."""
         for _ in range(self.chance.randint(1, 2)):
             doomed.append(self._child(sweeps=False))
-            if not doomed[-1].rest(self.chance.uniform(0.1, 1.5)):
+            if not doomed[-1].rest(self.chance.uniform(0.1, 4.0)):
                 break
 
     @contextlib.contextmanager

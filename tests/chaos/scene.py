@@ -164,6 +164,13 @@ class Scene:
         open_steps = [row for row in status.steps if row.status is not StepStatus.DONE]
         return any(row.kind == "create_index" and row.phase == phase for row in open_steps)
 
+    @property
+    def fills_next(self) -> bool:
+        """Whether a backfill is what the next worker comes to."""
+        status = self.status
+        begun = status.state is State.BACKFILLING or (status.gate is not None and status.gate.phase.value == "backfill")
+        return begun and any(row.kind == "backfill" and row.status is not StepStatus.DONE for row in status.steps)
+
     def outwait(self) -> None:
         """Let the lease of whoever died end."""
         deadline = time.monotonic() + PATIENCE
