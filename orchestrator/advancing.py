@@ -9,6 +9,7 @@ from orchestrator import compiling, gates, statuses
 from orchestrator.core.gate import GateStatus, Requirement, refusal
 from orchestrator.core.ports import Target
 from orchestrator.core.progress import Listener
+from orchestrator.core.reading import Usage
 from orchestrator.engine import runner
 from orchestrator.engine.lease import TTL
 from orchestrator.engine.reconcile import reconcile
@@ -30,25 +31,32 @@ def phase(
     break_glass: str | None,
     listen: Listener,
     ttl: float = TTL,
+    captured: Usage | None = None,
 ) -> None:
-    """Finish the work in hand, or run the next phase that has steps. Raises OrchError."""
+    """Finish the work in hand, or run the next phase that has steps. Raises OrchError.
+
+    ``captured`` are statements in use, for the Checks.
+    """
     with runner.running(registry, target, change_id, client, listen, ttl) as run:
         if run.change.state in WORKING:
             run.stop_if_held()
         was = run.change.state
-        reconcile(run, _Asked())
+        reconcile(run, _Asked(captured))
         if run.change.state in WORKING:
             _go_on(run)
         elif run.change.state is was and was not in TERMINAL:
-            _next_phase(run, break_glass)
+            _next_phase(run, break_glass, captured)
 
 
 class _Asked:
     """What the data is asked before something is done once more."""
 
+    def __init__(self, captured: Usage | None) -> None:
+        self._captured = captured
+
     def may_contract(self, run: Run) -> None:
         """Whether every Check of the contract gate passes now. Raises Blocked."""
-        gates.passes(run.change, GateName.CONTRACT, run.target, run.listen)
+        gates.passes(run.change, GateName.CONTRACT, run.target, run.listen, self._captured)
 
     def may_go_back(self, run: Run) -> None:
         """Whether going back would lose no value that only the new shape holds. Raises Blocked."""
@@ -62,13 +70,13 @@ def _go_on(run: Run) -> None:
     runner.work(run)
 
 
-def _next_phase(run: Run, break_glass: str | None) -> None:
+def _next_phase(run: Run, break_glass: str | None, captured: Usage | None) -> None:
     if run.change.state is State.PLANNED:
         compiling.still_fits(run.change, run.target)
     if _pass_empty(run):
         return
     gate = GATE_AHEAD[run.change.state]
-    _open(run, gate, break_glass)
+    _open(run, gate, break_glass, captured)
     runner.start(run)
     runner.work(run)
     _pass_empty(run)
@@ -84,9 +92,9 @@ def _pass_empty(run: Run) -> bool:
     return True
 
 
-def _open(run: Run, gate: GateName, break_glass: str | None) -> None:
+def _open(run: Run, gate: GateName, break_glass: str | None, captured: Usage | None) -> None:
     """Open a gate, or raise what is missing. Break-glass skips approvals, soak and window, never Checks."""
-    gates.fresh(run.registry, run.change, gate, run.target, run.listen, run.stop_unless_ours)
+    gates.fresh(run.registry, run.change, gate, run.target, run.listen, run.stop_unless_ours, captured)
     with run.registry.reading() as connection:
         status = statuses.gate(known.one(connection, run.change.id), gate)
     missing = status.missing

@@ -30,6 +30,7 @@ from orchestrator import marked
 from orchestrator.core import duration
 from orchestrator.core.errors import Invalid, OrchError
 from orchestrator.core.plan import GatePolicy, Operation, Query, Settings
+from orchestrator.core.reading import Readers
 from orchestrator.switching import SwitchSettings
 
 GATES = ("expand", "backfill", "switch_reads", "contract", "purge")
@@ -140,6 +141,23 @@ class PurgeSettings(_Gate):
     soak: Seconds | None = None
 
 
+class ReaderSettings(_Model):
+    """How it is found out who still reads the old shape before contract takes it away."""
+
+    statements: Literal["pg_stat_statements", "file", "none"] = Field(
+        default="pg_stat_statements",
+        description="where statements in use come from; file: --statements FILE, none: they are not looked at",
+    )
+    period: Seconds = Field(default=86400.0, description="how long nobody may have been seen to read it")
+    accept: tuple[Literal["star", "whole_row"], ...] = Field(
+        default=(), description="SELECT * and whole rows that do well without what goes"
+    )
+    old_versions: Line | None = Field(
+        default=None, description="application_name of versions that must be gone, a LIKE pattern: shop@1.%"
+    )
+    reason: Line | None = Field(default=None, description="why, where less is asked than could be")
+
+
 class Gates(_Model):
     """One entry per gate that is not to be as the defaults say."""
 
@@ -165,6 +183,7 @@ class ChangeFile(_Model):
     gates: Gates = Gates()
     park: Seconds = 7 * 86400.0
     triggers: Literal["fire", "skip"] | None = None
+    readers: ReaderSettings = ReaderSettings()
     _words: tuple[str, ...] = PrivateAttr(())
 
     def settings(self) -> Settings:
@@ -178,6 +197,11 @@ class ChangeFile(_Model):
             triggers=self.triggers,
             views=self.switch_reads.views(self.change),
         )
+
+    def watched(self) -> Readers:
+        """How it is found out who still reads the old shape."""
+        found = self.readers
+        return Readers(found.statements, found.period, found.accept, found.old_versions, found.reason or "")
 
     def queries(self) -> tuple[Query, ...]:
         """The change's own verify queries; ``expect`` as text, booleans and null as true, false, null."""
@@ -286,6 +310,8 @@ def _consistent(found: ChangeFile, document: marked.Document) -> None:
             document.report(("verify", at, "name"), f"a second query is named {name!r}")
     if found.switch_reads.in_schema is not None and found.switch_reads.by != "views":
         document.report(("switch_reads", "in_schema"), "only `by: views` makes a schema of views", key=True)
+    if found.readers.reason is None and (found.readers.statements == "none" or found.readers.accept):
+        document.report(("readers",), "`statements: none` and `accept` need a `reason`, which approvers are shown")
     if found.park == 0 and "purge" in found.gates.model_fields_set:
         document.report(("gates", "purge"), "with `park: 0` nothing is parked, so there is no purge gate", key=True)
 

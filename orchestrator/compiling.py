@@ -14,7 +14,7 @@ from orchestrator.core.catalog import TableName
 from orchestrator.core.errors import Blocked, PlanRefused, Stale
 from orchestrator.core.footprint import clash
 from orchestrator.core.partitioned import CreatePartitionedIndex
-from orchestrator.core.plan import Plan, compose, parse_plan, plan_json
+from orchestrator.core.plan import Plan, compose, parse_plan, plan_json, takes_away
 from orchestrator.core.step import AddExclusion, CreateIndex
 from orchestrator.core.view import PlanView, StepView
 from orchestrator.plugins import discover
@@ -102,7 +102,9 @@ def _compile(file: ChangeFile, name: str, target: Target) -> Compiled:
             actions=tuple(pair for operation in operations for pair in operation.actions()),
         )
     )
-    plan = compose(operations, catalog, settings, target=name, verify=file.queries(), gates=file.policies())
+    plan = compose(
+        operations, catalog, settings, target=name, verify=file.queries(), gates=file.policies(), readers=file.watched()
+    )
     _names_are_free(plan, target)
     data = plan_json(plan)
     data["checks"] = _gates_with_checks(plan)
@@ -117,6 +119,23 @@ def _names_are_free(plan: Plan, target: Target) -> None:
     if taken := target.taken(sorted(built)):
         raise PlanRefused(
             f"there is a relation {taken[0]} already, so no index can bear that name", "choose another name:"
+        )
+
+
+def readers_can_be_seen(plan: Plan, target: Target) -> None:
+    """Refuse a change when nothing will be able to tell who still reads what contract takes away: later it cannot be altered.
+
+    Raises PlanRefused with the ways around.
+    """
+    if plan.readers.statements != "pg_stat_statements" or not takes_away(plan):
+        return
+    with target.reader() as reader:
+        missing = reader.usage((), ()).missing
+    if missing:
+        raise PlanRefused(
+            f"before contract nothing could tell who still reads the old shape: {missing}",
+            "do so; or write into the change file `readers: {statements: file}` to give captured statements with"
+            " --statements FILE, or `readers: {statements: none, reason: WHY}` to go without that proof",
         )
 
 

@@ -16,6 +16,7 @@ from orchestrator.core.gate import EVIDENCE_MAX_AGE
 from orchestrator.core.plan import Check, Plan, parse_plan
 from orchestrator.core.ports import Examiner, Seen, Target
 from orchestrator.core.progress import Listener, nobody, onward
+from orchestrator.core.reading import Usage
 from orchestrator.core.step import InstallSync, ParkColumn
 from orchestrator.core.sync import Mirror
 from orchestrator.plugins import discover
@@ -68,23 +69,24 @@ def fresh(
     target: Target,
     listen: Listener,
     proceed: Callable[[], None] = onward,
+    captured: Usage | None = None,
 ) -> None:
     """See to it that the gate's evidence is young enough to open it: run its Checks again when it is not.
 
-    What went on with an earlier look may be too old when it ends: then it is all looked at again. A login that may not record
-    evidence decides on what a worker saw last; whoever opens the gate looks again, and new findings void the decision. Raises
-    Waiting when there is none yet.
+    They run, too, where ``captured`` brings statements in use. What went on with an earlier look may be too old when it ends:
+    then it is all looked at again. A login that may not record evidence decides on what a worker saw last; whoever opens the
+    gate looks again, and new findings void the decision. Raises Waiting when there is none yet.
     """
     with registry.reading() as connection:
         found = queries.latest_evidence(connection, row.id, gate)
         young = found is not None and _young(connection, found)
         may = queries.may_record_evidence(connection)
-    if young or not checks_of(row, gate):
+    if (young and captured is None) or not checks_of(row, gate):
         return
     if may:
-        taken = verify(registry, row, gate, target, listen, proceed=proceed)
+        taken = verify(registry, row, gate, target, listen, proceed=proceed, captured=captured)
         if registry.now() - taken.at > EVIDENCE_MAX_AGE:
-            verify(registry, row, gate, target, listen, proceed=proceed)
+            verify(registry, row, gate, target, listen, proceed=proceed, captured=captured)
     elif found is None:
         raise Waiting(
             f"there is no evidence at the {gate.value} gate of {row.id} yet, and this login may not record any",
@@ -120,6 +122,7 @@ def verify(
     *,
     only: Sequence[str] = (),
     proceed: Callable[[], None] = onward,
+    captured: Usage | None = None,
 ) -> Evidence:
     """Run a Gate's Checks and keep what they saw; with ``only``, run those and keep nothing. Raises Blocked.
 
@@ -130,10 +133,12 @@ def verify(
     plan = plan_of(row)
     with explained():
         if only:
-            found = run(_named(row, gate, only), plan, gate, target, listen, proceed=proceed).findings
+            found = run(
+                _named(row, gate, only), plan, gate, target, listen, proceed=proceed, captured=captured
+            ).findings
             return Evidence(row.id, gate, row.plan_sha256, evidence_sha256(found), found, registry.now())
         kept = book(registry, plan, gate, row.plan_sha256)
-        look = run(checks_of(row, gate), plan, gate, target, listen, kept=kept, proceed=proceed)
+        look = run(checks_of(row, gate), plan, gate, target, listen, kept=kept, proceed=proceed, captured=captured)
         return keep(registry, plan, gate, look, row.plan_sha256)
 
 
@@ -147,12 +152,12 @@ def _named(row: ChangeRow, gate: GateName, only: Sequence[str]) -> tuple[Check, 
     return tuple(check for check in checks if check.name in only)
 
 
-def passes(row: ChangeRow, gate: GateName, target: Target, listen: Listener) -> None:
+def passes(row: ChangeRow, gate: GateName, target: Target, listen: Listener, captured: Usage | None = None) -> None:
     """See to it that every Check of a gate passes now. Keeps nothing. Raises Blocked with what did not."""
     from orchestrator.engine.verify import run
 
     with explained():
-        look = run(checks_of(row, gate), plan_of(row), gate, target, listen)
+        look = run(checks_of(row, gate), plan_of(row), gate, target, listen, captured=captured)
     failed = [found for found in look.findings if found.verdict is not Verdict.PASS]
     if failed:
         said = "; ".join(f"{found.name}: {found.detail}" for found in failed)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from orchestrator.config import Config
     from orchestrator.core.ports import Target
+    from orchestrator.core.reading import Usage
 
 FORWARD = (
     State.PLANNED,
@@ -134,6 +135,7 @@ class Service:
             if begun:
                 return self.status(compiled.change), False
             new = compiling.compiled(source, path, self._config, self._target)
+            compiling.readers_can_be_seen(new.plan, self._target(new.plan.target))
             row, changed = self._registry.submit(*compiling.records(new, source), judge=partial(compiling.apart, new))
         return self.status(row.id), changed
 
@@ -227,10 +229,14 @@ class Service:
         gate: GateName | None = None,
         reason: str | None = None,
         version: int | None = None,
+        statements: str | None = None,
         listen: Listener = nobody,
     ) -> Status:
-        """Approve the gate ahead, on fresh evidence, as the database login we are."""
-        return self._speak(change_id, "approve", gate, reason, version, listen)
+        """Approve the gate ahead, on fresh evidence, as the database login we are.
+
+        ``statements`` is a file of statements in use, for the Checks.
+        """
+        return self._speak(change_id, "approve", gate, reason, version, listen, _captured(statements))
 
     def reject(
         self, change_id: str, *, reason: str, gate: GateName | None = None, version: int | None = None
@@ -246,6 +252,7 @@ class Service:
         reason: str | None,
         version: int | None,
         listen: Listener,
+        captured: Usage | None = None,
     ) -> Status:
         from orchestrator import gates
 
@@ -254,7 +261,7 @@ class Service:
         gates.same_version(row, version)
         with explained():
             if decision == "approve":
-                gates.fresh(self._registry, row, ahead, self._target(row.target), listen)
+                gates.fresh(self._registry, row, ahead, self._target(row.target), listen, captured=captured)
             with self._registry.reading() as connection:
                 digest = gates.evidence_digest(connection, row, ahead)
             self._registry.decide_gate(
@@ -268,15 +275,26 @@ class Service:
             )
         return self.status(change_id)
 
-    def verify(self, change_id: str, *, checks: Sequence[str] = (), listen: Listener = nobody) -> Evidence:
-        """Run the Checks of the gate ahead now. With ``checks``, only those: shown, not kept as Evidence."""
+    def verify(
+        self,
+        change_id: str,
+        *,
+        checks: Sequence[str] = (),
+        statements: str | None = None,
+        listen: Listener = nobody,
+    ) -> Evidence:
+        """Run the Checks of the gate ahead now. With ``checks``, only those: shown, not kept as Evidence.
+
+        ``statements`` is a file of statements in use, for the Checks.
+        """
         from orchestrator import gates
 
         row = self._row(change_id)
         gate = GATE_AHEAD.get(row.state)
         if gate is None:
             raise Blocked(f"{change_id} is {row.state.value}: no gate is ahead", f"orch status {change_id}")
-        return gates.verify(self._registry, row, gate, self._target(row.target), listen, only=checks)
+        captured = _captured(statements)
+        return gates.verify(self._registry, row, gate, self._target(row.target), listen, only=checks, captured=captured)
 
     def follow(self, change_id: str, *, checks: Sequence[str] = (), listen: Listener = nobody) -> Evidence:
         """Follow the comparisons that somebody else makes for the gate ahead; then the latest Evidence. Raises Waiting."""
@@ -339,22 +357,25 @@ class Service:
         through: State | None = None,
         wait: float = 0.0,
         break_glass: str | None = None,
+        statements: str | None = None,
         listen: Listener = nobody,
     ) -> Status:
         """Go on with the work in hand, or run the next phase if its gate is ready.
 
         One phase, then return; with ``through``, on to that state, unless it lies behind. A closed gate is waited at for
-        ``wait`` seconds.
+        ``wait`` seconds. ``statements`` is a file of statements in use, for the Checks.
         Raises the refusal that says what is missing.
         """
         from orchestrator.advancing import phase
 
+        captured = _captured(statements)
         deadline = time.monotonic() + wait
         while not self._rests(row := self._row(change_id), through, listen):
             try:
                 with explained():
                     target = self._target(row.target)
-                    phase(self._registry, target, change_id, self._client, break_glass, listen, self._lease_seconds)
+                    ttl = self._lease_seconds
+                    phase(self._registry, target, change_id, self._client, break_glass, listen, ttl, captured)
             except Waiting as missing:
                 if time.monotonic() >= deadline:
                     raise
@@ -383,6 +404,15 @@ class Service:
     def _row(self, change_id: str) -> ChangeRow:
         with explained(), self._registry.reading() as connection:
             return queries.change(connection, change_id)
+
+
+def _captured(path: str | None) -> Usage | None:
+    """Statements in use from a file. Raises Invalid."""
+    if path is None:
+        return None
+    from orchestrator.dialects.postgres.proof.captured import read
+
+    return read(path)
 
 
 def _verified(connection: Connection, anchor: Anchor | None) -> list[Problem]:

@@ -14,6 +14,7 @@ from orchestrator.cli.wiring import (
     ConfigFile,
     NeededReason,
     Reason,
+    StatementsFile,
     Url,
     data,
     opened,
@@ -83,6 +84,7 @@ def advance(
     ] = False,
     reason: Reason = None,
     no_run: NoRun = False,
+    statements: StatementsFile = None,
     as_json: AsJson = False,
     url: Url = None,
     config: ConfigFile = None,
@@ -101,7 +103,9 @@ def advance(
         _tell(status, as_json, "asked to advance")
         return
     with opened(url, config) as service, listener() as listen:
-        status = service.advance(change, through=through, wait=patience, break_glass=reason, listen=listen)
+        status = service.advance(
+            change, through=through, wait=patience, break_glass=reason, statements=statements, listen=listen
+        )
     _tell(status, as_json, "advanced")
 
 
@@ -109,6 +113,7 @@ def approve(
     change: ChangeId,
     gate: Gate = None,
     reason: Reason = None,
+    statements: StatementsFile = None,
     as_json: AsJson = False,
     url: Url = None,
     config: ConfigFile = None,
@@ -123,7 +128,9 @@ def approve(
             ahead = seen.gate.phase.value if seen.gate else "no"
             out([f"{clean(change)}: the {ahead} gate; plan {seen.plan_sha256}", *shown, ""])
         with listener() as listen:
-            status = service.approve(change, gate=gate, reason=reason, version=seen.version, listen=listen)
+            status = service.approve(
+                change, gate=gate, reason=reason, version=seen.version, statements=statements, listen=listen
+            )
     _tell(status, as_json, "approved")
     if not as_json and status.gate is not None and status.gate.missing:
         out([f"{status.gate.phase.value} still waits for:", *statustext.needs(status, missing=True)])

@@ -11,7 +11,7 @@ import typer
 
 from orchestrator.cli import plantext, statustext
 from orchestrator.cli.text import clean, out, wrapped
-from orchestrator.cli.wiring import AsJson, ChangeId, ChangePath, ConfigFile, Url, data, opened
+from orchestrator.cli.wiring import AsJson, ChangeId, ChangePath, ConfigFile, StatementsFile, Url, data, opened
 from state.model import EventRow, Verdict
 
 REFUSED = 4
@@ -55,6 +55,7 @@ def verify(
     watch: Annotated[
         bool, typer.Option("--watch", help="Only follow what somebody else is comparing, then show the evidence.")
     ] = False,
+    statements: StatementsFile = None,
     as_json: AsJson = False,
     url: Url = None,
     config: ConfigFile = None,
@@ -67,8 +68,10 @@ def verify(
     from orchestrator.cli.progress import listener
 
     with opened(url, config) as service, listener() as listen:
-        look = service.follow if watch else service.verify
-        evidence = look(change, checks=check or (), listen=listen)
+        if watch:
+            evidence = service.follow(change, checks=check or (), listen=listen)
+        else:
+            evidence = service.verify(change, checks=check or (), statements=statements, listen=listen)
     if as_json:
         data(asdict(evidence))
     else:

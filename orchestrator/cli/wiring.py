@@ -32,6 +32,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 ChangeId = Annotated[str, typer.Argument(metavar="ID", help="The change.")]
 ChangePath = Annotated[str, typer.Argument(metavar="FILE", help="The change file; - reads stdin.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the history.")]
+StatementsFile = Annotated[
+    str | None,
+    typer.Option(
+        "--statements", metavar="FILE", help="Statements in use (SQL or CSV), for who still reads the old shape."
+    ),
+]
 NeededReason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the history (required).")]
 
 root: ContextVar[tuple[str | None, str | None]] = ContextVar("root", default=(None, None))

@@ -17,6 +17,7 @@ from orchestrator.core.errors import PlanRefused
 from orchestrator.core.footprint import Footprint, Place
 from orchestrator.core.gate import GatePolicy
 from orchestrator.core.ports import Examiner
+from orchestrator.core.reading import Readers
 from orchestrator.core.step import (
     PURGES,
     AddColumn,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 PhaseName = Literal["expand", "backfill", "switch_reads", "contract", "purge"]
 _APART = "put them into two changes and submit the second when the first is completed"
+_TAKE = (ParkColumn, ParkTable, RenameColumn, RenameTable)
 PHASES: tuple[PhaseName, ...] = ("expand", "backfill", "switch_reads", "contract", "purge")
 
 
@@ -90,6 +92,7 @@ class Plan:
     verify: tuple[Query, ...] = ()
     gates: Mapping[str, GatePolicy] = field(default_factory=dict)
     footprint: Footprint = field(default_factory=Footprint)
+    readers: Readers = field(default_factory=Readers)
 
     def of(self, *phases: str) -> tuple[PlannedStep, ...]:
         """The Steps of some phases, in order."""
@@ -178,6 +181,7 @@ def compose(
     target: str,
     verify: tuple[Query, ...] = (),
     gates: Mapping[str, GatePolicy] | None = None,
+    readers: Readers | None = None,
 ) -> Plan:
     """Compile a Change against a Catalog. Raises PlanRefused when an operation cannot be done safely."""
     requested = _without_conflicts(operations, catalog)
@@ -190,7 +194,17 @@ def compose(
     notes = tuple(dict.fromkeys(note for draft in drafts for note in draft.notes))
     steps = tuple(replace(planned, ordinal=place) for place, planned in enumerate(ordered, 1))
     footprint = _footprint(requested, steps, catalog)
-    return Plan(settings.change_id, target, steps, settings.park, notes, verify, dict(gates or {}), footprint)
+    return Plan(
+        settings.change_id,
+        target,
+        steps,
+        settings.park,
+        notes,
+        verify,
+        dict(gates or {}),
+        footprint,
+        readers or Readers(),
+    )
 
 
 def _footprint(operations: Iterable[Operation], steps: Iterable[PlannedStep], catalog: Catalog) -> Footprint:
@@ -330,6 +344,11 @@ def _nothing_rewritten(drafts: tuple[Draft, ...], catalog: Catalog) -> None:
                 f"{where} would be of the domain {step.type}, whose default would stand in every row from the start",
                 "ALTER DOMAIN … DROP DEFAULT, or give the column the domain's base type",
             )
+
+
+def takes_away(plan: Plan) -> bool:
+    """Whether contract takes a name away by which an application may still read or write."""
+    return any(isinstance(planned.step, _TAKE) for planned in plan.of("contract"))
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from orchestrator.core.asked import Asked
 from orchestrator.core.catalog import Catalog, Dependent, TableName
 from orchestrator.core.comparison import Compared, Comparison, Part, Standing, Walk
+from orchestrator.core.reading import Proof, Rehearsal, Usage
 from orchestrator.core.step import Backfill, Step
 
 
@@ -149,6 +150,15 @@ class Reader(Protocol):
     def part(self, comparison: Comparison, standing: Standing, walk: Walk, rows: int | None) -> Part:
         """Ask a comparison of the next ``rows`` rows of a walk; of all rows, in one statement, where that is None."""
 
+    def usage(self, tables: Sequence[TableName], asked: Sequence[str]) -> Usage:
+        """Statements in use that name one of the tables; ``asked`` are queries of the Change's own, which do not count."""
+
+    def rehearse(self, wanted: Rehearsal) -> Proof:
+        """What some Steps would do to statements in use, tried on a clone that holds no data. Raises TargetError."""
+
+    def quiet(self, change_id: str, calls: Mapping[str, int]) -> Mapping[str, float]:
+        """For how many seconds each statement (by its key) was not seen to be called; remembers what is seen now."""
+
 
 class Examiner(Reader, Protocol):
     """A Reader that makes full comparisons, range by range where it can."""
@@ -229,5 +239,5 @@ class Target(Protocol):
     def session(self, change_id: str, fence: int, ordinal: int) -> AbstractContextManager[Session]:
         """A session of ours."""
 
-    def reader(self) -> AbstractContextManager[Reader]:
-        """A session that only reads."""
+    def reader(self, captured: Usage | None = None) -> AbstractContextManager[Reader]:
+        """A session that only reads. ``captured`` are statements in use, where they come from elsewhere."""

@@ -8,7 +8,7 @@ the target.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from orchestrator.core.comparison import Compared, Comparison, Part, Standing, W
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import LockNotGranted, Observation, OutOfTime, Reader, Unclear
 from orchestrator.core.progress import Listener, Progress, onward
+from orchestrator.core.reading import Proof, Rehearsal, Usage
 from orchestrator.core.step import Backfill, Step
 from orchestrator.core.throttle import LEAST, next_rows
 from orchestrator.engine.book import Blank
@@ -66,6 +67,18 @@ class Examining:
     def part(self, comparison: Comparison, standing: Standing, walk: Walk, rows: int | None) -> Part:
         """Ask a comparison of a range."""
         return self.reader.part(comparison, standing, walk, rows)
+
+    def usage(self, tables: Sequence[TableName], asked: Sequence[str]) -> Usage:
+        """Statements in use that name one of the tables."""
+        return self.reader.usage(tables, asked)
+
+    def rehearse(self, wanted: Rehearsal) -> Proof:
+        """What some Steps would do to statements in use. Raises TargetError."""
+        return self.reader.rehearse(wanted)
+
+    def quiet(self, change_id: str, calls: Mapping[str, int]) -> Mapping[str, float]:
+        """For how many seconds each statement was not seen to be called."""
+        return self.reader.quiet(change_id, calls)
 
     def compare(self, comparison: Comparison) -> Compared:
         """Ask the question of every row.

@@ -10,6 +10,7 @@ from datetime import datetime
 from orchestrator.core.plan import Check, Plan
 from orchestrator.core.ports import Target
 from orchestrator.core.progress import Listener, Progress, onward
+from orchestrator.core.reading import Usage
 from orchestrator.engine.book import Blank, Book
 from orchestrator.engine.comparing import Examining
 from state.model import Evidence, Finding, GateName
@@ -38,10 +39,18 @@ def book(registry: Registry, plan: Plan, gate: GateName, plan_sha256: str) -> Bo
 
 @contextmanager
 def examining(
-    target: Target, plan: Plan, listen: Listener, kept: Blank | None = None, proceed: Callable[[], None] = onward
+    target: Target,
+    plan: Plan,
+    listen: Listener,
+    kept: Blank | None = None,
+    proceed: Callable[[], None] = onward,
+    captured: Usage | None = None,
 ) -> Iterator[Examining]:
-    """A session that reads, and compares whole tables range by range; with ``kept``, so that it can be gone on with."""
-    with target.reader() as reader:
+    """A session that reads, and compares whole tables range by range; with ``kept``, so that it can be gone on with.
+
+    ``captured`` are statements in use that do not come from the target.
+    """
+    with target.reader(captured) as reader:
         yield Examining(reader, plan, listen, kept or Blank(), proceed)
 
 
@@ -54,13 +63,14 @@ def run(
     *,
     kept: Blank | None = None,
     proceed: Callable[[], None] = onward,
+    captured: Usage | None = None,
 ) -> Look:
     """Ask every Check. A lost connection raises TargetError; a question without an answer is unknown.
 
-    ``proceed`` is called between two ranges, and may raise.
+    ``proceed`` is called between two ranges, and may raise; ``captured`` are statements in use that do not come from the target.
     """
     found: list[Finding] = []
-    with examining(target, plan, listen, kept, proceed) as reader:
+    with examining(target, plan, listen, kept, proceed, captured) as reader:
         for check in checks:
             for finding in check.findings(plan, gate, reader):
                 found.append(finding)

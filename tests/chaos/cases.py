@@ -52,6 +52,7 @@ _REST = """
 triggers: fire
 backfill: {batch_rows: 200}
 gates: {contract: {soak: 0s}, purge: {soak: 0s}}
+readers: {statements: none, reason: the applications of the chaos say themselves what they read}
 """
 
 

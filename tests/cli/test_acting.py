@@ -85,6 +85,7 @@ def test_approve_shows_what_will_run_and_binds_the_consent_to_it(calm: FakeServi
         "gate": GateName.CONTRACT,
         "reason": "looked at it",
         "version": 12,
+        "statements": None,
     }
 
 

@@ -19,6 +19,7 @@ print(*sorted(sys.modules), file=sys.stderr)
 sys.exit(code)
 """
 CHANGE = "change: orders-drop-note\noperations:\n  - drop_column: {table: orders, column: note}\n"
+CHANGE += "readers: {statements: none, reason: a test}\n"
 
 
 def python(*arguments: str, url: str, here: Path) -> subprocess.CompletedProcess[str]:

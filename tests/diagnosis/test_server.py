@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from orchestrator.core.ports import TargetError
+from orchestrator.core.reading import Usage
 from orchestrator.diagnosis import _seen, pooler, prepared, version
 from orchestrator.diagnosis._sight import AT_TARGET, Answer, Duties, Look, Sight
 from orchestrator.dialects.postgres.target import PostgresSession, PostgresTarget
@@ -103,7 +104,7 @@ class _Pooled(PostgresTarget):
         self.first = self._shared.__enter__()
 
     @contextmanager
-    def reader(self) -> Iterator[PostgresSession]:
+    def reader(self, captured: Usage | None = None) -> Iterator[PostgresSession]:
         yield self.first
 
 

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,9 +17,24 @@ from psycopg import sql
 
 from orchestrator.dialects.postgres.proof import clone
 from orchestrator.dialects.postgres.proof.dump import NoClone
+from orchestrator.embedded import Server
 from tests.proof.conftest import databases, made
+from tests.support.server import shared_server
 
 TAKEN = "orch_clone_0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server of this file's own, in place of the run's: which databases there are is what is looked at."""
+    with shared_server(uuid.uuid4().hex) as alone:
+        yield alone
+
+
+@pytest.fixture(scope="module")
+def maintenance(server: Server) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture

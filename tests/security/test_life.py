@@ -24,6 +24,7 @@ operations:
 gates:
   contract: {approvals: 2, soak: 0s}
   purge: {soak: 0s}
+readers: {statements: none, reason: the servers of tests keep no statistics}
 """
 ID = "rename-email"
 

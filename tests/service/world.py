@@ -23,6 +23,7 @@ from orchestrator.core.status import Status
 from orchestrator.embedded import Server
 from orchestrator.service import Service
 from state.model import State
+from tests.support.release import NO_PROOF
 
 QUICK = (
     "gates: {expand: {approvals: 0}, backfill: {approvals: 0}, switch_reads: {approvals: 0}, contract: {soak: 0s},"
@@ -120,8 +121,9 @@ class World:
 
 
 def source(*operations: str, change: str = "change", more: str = QUICK) -> str:
-    """The text of a change file."""
-    return f"change: {change}\noperations:\n" + "".join(f"  - {line}\n" for line in operations) + more
+    """The text of a change file; statements in use are not looked at unless it says so."""
+    unproved = "" if "readers:" in more else NO_PROOF
+    return f"change: {change}\noperations:\n" + "".join(f"  - {line}\n" for line in operations) + unproved + more
 
 
 def service_at(url: str, target: str | None = None) -> Service:

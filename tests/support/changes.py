@@ -22,6 +22,7 @@ from orchestrator.core.status import Status
 from orchestrator.dialects.postgres.target import PostgresSession
 from orchestrator.service import Service
 from state.model import Finding, GateName, State
+from tests.support.release import NO_PROOF
 
 Rows = list[tuple[Any, ...]]
 _numbers = itertools.count(1)
@@ -29,7 +30,7 @@ _GATES = (
     "gates: {expand: {approvals: 0}, backfill: {approvals: 0}, switch_reads: {approvals: 0},"
     " contract: {soak: 0s}, purge: {approvals: 0, soak: 0s}}"
 )
-_FILE = "change: {id}\noperations:\n{operations}\nbackfill: {{batch_rows: {batch_rows}}}\n{gates}\n{more}"
+_FILE = "change: {id}\noperations:\n{operations}\nbackfill: {{batch_rows: {batch_rows}}}\n{gates}\n{unproved}{more}"
 
 
 class Change:
@@ -117,7 +118,9 @@ class Bench:
         """Submit a change; ``TABLE`` in an operation is this schema with a dot."""
         id_ = f"{self.schema.replace('_', '-')}-{next(_numbers)}"
         lines = "\n".join(f"  - {operation.replace('TABLE', self.schema + '.')}" for operation in operations)
-        source = _FILE.format(id=id_, operations=lines, batch_rows=batch_rows, gates=_GATES, more=more)
+        source = _FILE.format(
+            id=id_, operations=lines, batch_rows=batch_rows, gates=_GATES, unproved=NO_PROOF, more=more
+        )
         self.service.submit(source, f"{id_}.yaml")
         return Change(id_, self.service)
 

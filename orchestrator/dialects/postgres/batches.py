@@ -58,7 +58,7 @@ def update(step: Backfill, where: Composable, prefix: str = "") -> Composed:
     """The direct UPDATE of one range."""
     sets = [fill("{c} = {v}", c=name(column), v=value) for column, value in _values(step, prefix)]
     return fill(
-        "UPDATE {t} SET {sets} WHERE {where} AND {guard}",
+        "UPDATE /* orch */ {t} SET {sets} WHERE {where} AND {guard}",
         t=table(step.table),
         sets=joined(", ", sets),
         where=where,
@@ -95,7 +95,7 @@ def bound(step: Backfill, start: tuple[str, ...] | None) -> Composed:
     # Qualified: a bare name in ORDER BY would mean the text in the output, and '100897' sorts before '2'.
     keys = joined(", ", [fill("{t}.{k}", t=table(step.table), k=name(argument.name)) for argument in step.key])
     return fill(
-        "SELECT {texts} FROM {t} WHERE {after} ORDER BY {keys} OFFSET {skip} LIMIT 1",
+        "SELECT /* orch */ {texts} FROM {t} WHERE {after} ORDER BY {keys} OFFSET {skip} LIMIT 1",
         texts=joined(", ", [fill("{k}::text", k=name(argument.name)) for argument in step.key]),
         t=table(step.table),
         after=after(step, start),
@@ -151,7 +151,8 @@ def open_rows(step: Backfill, prefix: str) -> Composed:
 def left_between(step: Backfill, prefix: str, start: tuple[str, str], until: int) -> Composed:
     """Places of up to a batch of rows that are left, behind a place and before a page, in their order."""
     return fill(
-        "SELECT t.ctid::text FROM {t} t WHERE t.ctid > {a}::tid AND t.ctid < {b}::tid AND {rows} ORDER BY t.ctid LIMIT {n}",
+        "SELECT /* orch */ t.ctid::text FROM {t} t"
+        " WHERE t.ctid > {a}::tid AND t.ctid < {b}::tid AND {rows} ORDER BY t.ctid LIMIT {n}",
         t=table(step.table),
         a=literal(f"({start[0]},{start[1]})"),
         b=literal(f"({until},0)"),
@@ -162,13 +163,14 @@ def left_between(step: Backfill, prefix: str, start: tuple[str, str], until: int
 
 def count_left(step: Backfill, prefix: str) -> Composed:
     """How many rows are left to fill."""
-    return fill("SELECT count(*) FROM {t} t WHERE {rows}", t=table(step.table), rows=open_rows(step, prefix))
+    return fill("SELECT /* orch */ count(*) FROM {t} t WHERE {rows}", t=table(step.table), rows=open_rows(step, prefix))
 
 
 def where_left(step: Backfill, prefix: str) -> Composed:
     """Schema and name of the table, or of a partition, that has something left to fill; no row when none has."""
     return fill(
-        "SELECT n.nspname::text, c.relname::text FROM (SELECT t.tableoid AS part FROM {t} t WHERE {rows} LIMIT 1) AS left_over"
+        "SELECT /* orch */ n.nspname::text, c.relname::text"
+        " FROM (SELECT t.tableoid AS part FROM {t} t WHERE {rows} LIMIT 1) AS left_over"
         " JOIN pg_catalog.pg_class c ON c.oid = left_over.part JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
         t=table(step.table),
         rows=open_rows(step, prefix),

@@ -55,6 +55,13 @@ END $$""",
     at timestamptz NOT NULL DEFAULT clock_timestamp()
 )""",
     "CREATE TABLE IF NOT EXISTS orch_target.seal (sync_id text PRIMARY KEY, print text NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS orch_target.reader_seen (
+    change_id text NOT NULL,
+    key text NOT NULL,
+    calls bigint NOT NULL,
+    since timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (change_id, key)
+)""",
     "CREATE INDEX IF NOT EXISTS rejected_row_by_sync ON orch_target.rejected_row (sync_id, key)",
     """CREATE OR REPLACE FUNCTION orch_target.check_fence(p_change text, p_fence bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -16,7 +16,7 @@ from orchestrator.dialects.postgres.text import fill, literal, raw, table, text
 
 _BODY = """
 DECLARE
-    orch_found pg_catalog.tid[] := ARRAY(SELECT ctid FROM {t} WHERE {where} AND {open});
+    orch_found pg_catalog.tid[] := ARRAY(SELECT /* orch */ ctid FROM {t} WHERE {where} AND {open});
     orch_low int[] := ARRAY[1];
     orch_high int[] := ARRAY[pg_catalog.cardinality(orch_found)];
     orch_a int;

@@ -17,6 +17,7 @@ from orchestrator.core.comparison import Comparison, Part, Position, Standing, T
 from orchestrator.core.step import Backfill
 from orchestrator.core.sync import Argument
 from orchestrator.dialects.postgres import batches
+from orchestrator.dialects.postgres.proof.usage import ours
 from orchestrator.dialects.postgres.text import fill, joined, literal, name, raw, table, text
 
 PART = "2s"
@@ -92,7 +93,7 @@ def _asked(link: psycopg.Connection, comparison: Comparison, walk: Walk, rows: i
     if walk.late:
         since = fill("pg_catalog.age(xmin) <= pg_catalog.age({x}::pg_catalog.xid)", x=literal(walk.moment))
         where = fill("{range} AND {since}", range=where, since=since)
-    counted, wrong, samples, aside = link.execute(comparison.counting(where)).fetchone() or (0, 0, [], 0)
+    counted, wrong, samples, aside = link.execute(ours(comparison.counting(where), link)).fetchone() or (0, 0, [], 0)
     return Part(end, Tally(counted, wrong, tuple(samples), aside))
 
 

@@ -7,7 +7,7 @@ simple-protocol message (fence check, DDL, marker, COMMIT), so that a stalled cl
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -30,9 +30,12 @@ from orchestrator.core.ports import (
     Sql,
     TargetError,
 )
+from orchestrator.core.reading import Proof, Rehearsal, Usage
 from orchestrator.core.step import Backfill, Step
 from orchestrator.dialects.postgres import backfill, bootstrap, connection, kinds, mopping, parser, ranges
 from orchestrator.dialects.postgres.errors import translated
+from orchestrator.dialects.postgres.proof.rehearse import rehearsed
+from orchestrator.dialects.postgres.proof.usage import naming, ours, quiet, usage
 from orchestrator.dialects.postgres.snapshot import dependents, quoted_name, snapshot
 from orchestrator.dialects.postgres.steps._alter import whole_tree
 from orchestrator.dialects.postgres.text import fill, joined, literal, raw, search_path
@@ -62,13 +65,15 @@ SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHE
 class PostgresSession:
     """A connection of ours, named by change, fence and ordinal."""
 
-    def __init__(self, link: psycopg.Connection) -> None:
+    def __init__(self, link: psycopg.Connection, url: str = "", captured: Usage | None = None) -> None:
         self._link = link
+        self._url = url
+        self._captured = captured
 
     def rows(self, query: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query. Raises TargetError."""
         with translated():
-            return self._link.execute(query, parameters or None).fetchall()
+            return self._link.execute(ours(query, self._link), parameters or None).fetchall()
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query written by a person, read-only, names resolved as for the login. Raises TargetError."""
@@ -146,6 +151,23 @@ class PostgresSession:
         """Ask a comparison of a range."""
         with translated():
             return ranges.part(self._link, comparison, standing, walk, rows)
+
+    def usage(self, tables: Sequence[TableName], asked: Sequence[str]) -> Usage:
+        """Statements in use that name one of the tables; ``asked`` are queries of the Change's own, which do not count."""
+        with translated():
+            if self._captured is not None:
+                return naming(self._link, self._captured, tables)
+            return usage(self._link, tables, asked)
+
+    def rehearse(self, wanted: Rehearsal) -> Proof:
+        """What some Steps would do to statements in use, tried on a clone that holds no data. Raises TargetError."""
+        with translated():
+            return rehearsed(self._url, wanted, lambda link, step, mark: PostgresSession(link).apply(step, mark))
+
+    def quiet(self, change_id: str, calls: Mapping[str, int]) -> Mapping[str, float]:
+        """For how many seconds each statement (by its key) was not seen to be called; remembers what is seen now."""
+        with translated():
+            return quiet(self._link, change_id, calls)
 
     def _move_by_move(self, step: Step, mark: Mark, following: Callable[[kinds.Look, Any], kinds.Move | None]) -> None:
         """Send what the catalog asks for until it asks for nothing; each message proves the fence anew."""
@@ -340,12 +362,12 @@ class PostgresTarget:
             yield PostgresSession(link)
 
     @contextmanager
-    def reader(self) -> Iterator[PostgresSession]:
-        """A session that only reads."""
+    def reader(self, captured: Usage | None = None) -> Iterator[PostgresSession]:
+        """A session that only reads. ``captured`` are statements in use, where they come from elsewhere."""
         with self._link("orch:read") as link:
             with translated():
                 link.execute("SET default_transaction_read_only = on; SET statement_timeout = 0")
-            yield PostgresSession(link)
+            yield PostgresSession(link, self._url, captured)
 
     @contextmanager
     def _link(self, name: str) -> Iterator[psycopg.Connection]:

@@ -1,0 +1,213 @@
+"""Does anything still read the old shape, which contract is to take away?
+
+Asked of the statements in use, on a clone of the schema before and after contract's own Steps (F7), of every function whose
+body names the table (F17), and of the sessions of old versions. What could not be seen is told with what was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from orchestrator.checks._judge import judged
+from orchestrator.core.catalog import TableName
+from orchestrator.core.duration import words
+from orchestrator.core.plan import Plan, takes_away
+from orchestrator.core.ports import ConnectionLost, Reader, TargetError
+from orchestrator.core.reading import Coverage, How, Proof, Reads, Rehearsal, Usage
+from orchestrator.core.step import ParkColumn, ParkTable
+from orchestrator.core.viewstep import CreateView, RenameColumn, RenameTable
+from state.model import Finding, GateName, Verdict
+
+_SHOWN = 5
+_TEXT = 160
+_ACCEPTED = {How.STAR: "star", How.WHOLE_ROW: "whole_row"}
+_SESSIONS = """
+SELECT a.application_name, count(*) FROM pg_catalog.pg_stat_activity a
+ WHERE a.datname = pg_catalog.current_database() AND a.application_name LIKE %s AND a.application_name NOT LIKE 'orch:%%'
+ GROUP BY 1 ORDER BY 1
+"""
+
+
+class NothingReadsOld:
+    """Rehearses contract on a clone, and judges what statements in use and bodies of functions mean before and after."""
+
+    name = "nothing_reads_old"
+    gates = frozenset({GateName.CONTRACT})
+
+    def findings(self, plan: Plan, gate: GateName, reader: Reader) -> Iterator[Finding]:
+        """One Finding each for statements, functions, and sessions of old versions if the change file names them."""
+        if not takes_away(plan):
+            return
+        if plan.readers.old_versions is not None:
+            yield _sessions(plan.readers.old_versions, reader)
+        yield from _proved(plan, reader)
+
+
+def _sessions(pattern: str, reader: Reader) -> Finding:
+    def count() -> tuple[int, tuple[str, ...]]:
+        found = reader.rows(_SESSIONS, (pattern,))
+        return sum(number for _, number in found), tuple(str(name) for name, _ in found[:_SHOWN])
+
+    return judged("nothing_reads_old:sessions", f"application_name LIKE {pattern}", "sessions of old versions", count)
+
+
+def _proved(plan: Plan, reader: Reader) -> Iterator[Finding]:
+    started = time.monotonic()
+    name, definition = "nothing_reads_old:statements", _definition(plan)
+    try:
+        usage = reader.usage(_tables(plan), tuple(query.sql for query in plan.verify))
+        if (absent := _absent(plan, usage)) is not None:
+            yield Finding(name, definition, *absent)
+            return
+        proof = reader.rehearse(_rehearsal(plan, usage))
+        yield _statements(name, definition, plan, usage, proof, reader, started)
+        if not proof.impossible:
+            yield _functions(definition, proof)
+    except ConnectionLost:
+        raise
+    except TargetError as error:
+        detail = f"the server could not answer: SQLSTATE {error.sqlstate}"
+        yield Finding(name, definition, Verdict.UNKNOWN, detail=detail, seconds=time.monotonic() - started)
+
+
+def _definition(plan: Plan) -> str:
+    asked = plan.readers
+    accepted = f", {' and '.join(asked.accept)} accepted" if asked.accept else ""
+    return f"statements: {asked.statements}, quiet for {words(asked.period)}{accepted}; {', '.join(map(str, _tables(plan)))}"
+
+
+def _absent(plan: Plan, usage: Usage) -> tuple[Verdict, int, tuple[str, ...], str] | None:
+    """The verdict where there are no statements to be judged: by decision of the change file, or for want of a source."""
+    captured = usage.coverage.source == "file"
+    if plan.readers.statements == "none" and not captured:
+        return Verdict.PASS, 0, (), f"NOT PROVED, statements in use are not looked at: {plan.readers.reason}"
+    if plan.readers.statements == "file" and not captured:
+        step = f"orch verify {plan.change_id} --statements FILE (so do approve and advance)"
+        return Verdict.UNKNOWN, 0, (), f"no statements were given: {step}"
+    return (Verdict.UNKNOWN, 0, (), usage.missing) if usage.missing else None
+
+
+def _tables(plan: Plan) -> tuple[TableName, ...]:
+    found: dict[TableName, None] = {}
+    for step in (planned.step for planned in plan.of("contract")):
+        if isinstance(step, ParkColumn | ParkTable | RenameColumn):
+            found[step.table] = None
+        elif isinstance(step, RenameTable):
+            found[step.view.table] = found[step.view.view] = None
+    return tuple(found)
+
+
+def _rehearsal(plan: Plan, usage: Usage) -> Rehearsal:
+    views = tuple(planned.step for planned in plan.steps if isinstance(planned.step, CreateView))
+    return Rehearsal(
+        change_id=plan.change_id,
+        syncs=tuple(sync.id for sync in plan.syncs()),
+        views=views,
+        steps=tuple(planned.step for planned in plan.of("contract")),
+        tables=_tables(plan),
+        statements=usage.statements,
+    )
+
+
+def _statements(
+    name: str, definition: str, plan: Plan, usage: Usage, proof: Proof, reader: Reader, started: float
+) -> Finding:
+    if proof.impossible:
+        step = f"; {proof.step}" if proof.step else ""
+        return Finding(name, definition, Verdict.UNKNOWN, detail=f"nothing could be proved: {proof.impossible}{step}")
+    accepted = [each for each in proof.reads if _ACCEPTED.get(each.how) in plan.readers.accept]
+    found = [each for each in proof.reads if each not in accepted]
+    alive, over = _alive(plan, usage, found, reader)
+    suspicious = [each for each in proof.unread if each.named]
+    short = _too_short(plan, usage.coverage)
+    verdict = (
+        Verdict.FAIL if alive else Verdict.UNKNOWN if suspicious or short or usage.coverage.hidden else Verdict.PASS
+    )
+    parts = [f"{len(alive)} of {proof.judged} statements in use depend on the old shape"]
+    parts += [_told(each) for each in alive[:_SHOWN]]
+    parts += [f"{len(over)} more did, not called for {words(plan.readers.period)}"] if over else []
+    parts += [f"{len(accepted)} accepted by the change: {plan.readers.reason}"] if accepted else []
+    parts += [
+        f"cannot be judged, and names it: {_short(each.statement.text)}: {each.why}" for each in suspicious[:_SHOWN]
+    ]
+    parts += [*short, *_coverage(usage.coverage, proof)]
+    samples = tuple(sorted(each.statement.digest for each in alive)[:_SHOWN])
+    return Finding(
+        name, definition, verdict, len(alive), samples, "; ".join(parts), proof.judged, time.monotonic() - started
+    )
+
+
+def _alive(plan: Plan, usage: Usage, found: Sequence[Reads], reader: Reader) -> tuple[list[Reads], list[Reads]]:
+    """Those that may still be sent, and those whose count has stood still for the whole period."""
+    counted = {
+        f"{each.statement.digest}/{each.statement.id}": each for each in found if each.statement.calls is not None
+    }
+    if usage.coverage.source == "file" or not counted:
+        return list(found), []
+    calls = {key: each.statement.calls or 0 for key, each in counted.items()}
+    quiet = reader.quiet(plan.change_id, calls)
+    over = [each for key, each in counted.items() if 0.0 < quiet.get(key, 0.0) >= plan.readers.period]
+    return [each for each in found if each not in over], over
+
+
+def _too_short(plan: Plan, coverage: Coverage) -> list[str]:
+    if coverage.source == "file":
+        return []
+    if coverage.track == "none":
+        return ["pg_stat_statements.track is none: nothing is being recorded"]
+    if coverage.observed is None or coverage.observed >= plan.readers.period:
+        return []
+    return [f"observed for {words(coverage.observed)} of {words(plan.readers.period)}"]
+
+
+def _coverage(coverage: Coverage, proof: Proof) -> list[str]:
+    """What the source and the clone may have missed."""
+    found = [f"source {coverage.source} with {coverage.total} statements"]
+    if coverage.track:
+        found.append(f"track = {coverage.track}")
+    if coverage.observed is not None:
+        found.append(f"since {words(coverage.observed)}")
+    if coverage.evicted:
+        found.append(f"{coverage.evicted} evictions")
+    if coverage.hidden:
+        found.append(f"{coverage.hidden} statements hidden from this login (GRANT pg_read_all_stats TO it)")
+    if proof.unread:
+        found.append(f"{len(proof.unread)} did not plan before either, or are utility statements")
+    if proof.lacks:
+        found.append(f"{proof.lacks} objects are not on the clone")
+    return [", ".join(found)]
+
+
+def _told(found: Reads) -> str:
+    statement = found.statement
+    calls = (
+        ""
+        if statement.calls is None
+        else f" (called {statement.calls:,}×{f' by {statement.user}' if statement.user else ''})"
+    )
+    return f"{statement.digest}{calls}: {found.how.value}: {found.why}: {_short(statement.text)}"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _TEXT else line[: _TEXT - 1] + "…"
+
+
+def _functions(definition: str, proof: Proof) -> Finding:
+    sure = [each for each in proof.bodies if each.sure]
+    verdict = Verdict.FAIL if sure else Verdict.UNKNOWN if proof.bodies else Verdict.PASS
+    told = [
+        f"{each.name}: {each.why}{'' if each.sure else ' (as a text only: look at it)'}"
+        for each in proof.bodies[:_SHOWN]
+    ]
+    detail = "; ".join([f"{len(proof.bodies)} of {proof.functions} functions depend on the old shape", *told])
+    if proof.untried:
+        detail += f"; writes that could not be tried: {', '.join(proof.untried[:_SHOWN])}"
+    samples = tuple(each.name for each in proof.bodies[:_SHOWN])
+    return Finding(
+        "nothing_reads_old:functions", definition, verdict, len(proof.bodies), samples, detail, proof.functions
+    )
+
+
+plugin = NothingReadsOld()
