@@ -200,6 +200,9 @@ class Session(Reader, Protocol):
     def left(self, step: Backfill) -> int:
         """How many rows are still to be filled; reads the whole table."""
 
+    def refused(self, step: Backfill) -> tuple[int, tuple[str, ...]]:
+        """How many rows a constraint or trigger of the table keeps empty, and the first of them: key and SQLSTATE."""
+
     def end_backfill(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
         """Commit the marker's done_at synchronously."""
 

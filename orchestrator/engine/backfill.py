@@ -27,9 +27,23 @@ def fill(run: Run, session: Session, planned: PlannedStep, step: Backfill) -> No
     pace = Pace(run, planned, step, mark, reporter, Throttle(run, session, step, reporter), cursors)
     Lanes(pace, session).fill()
     cursor = _mopped_up(pace, session, step, mark)
+    _none_refused(session, step)
     session.end_backfill(step, mark, cursor)
     pace.report(cursor, force=True)
     run.cost[planned.ordinal] = Cost(pace.working, pace.throttle.guarding + pace.fenced)
+
+
+def _none_refused(session: Session, step: Backfill) -> None:
+    """Rows that were refused end the step short of its end: what comes next holds the application to them. Raises TargetError.
+
+    A NOT NULL that is to be proved later already refuses the application's updates of a row that stayed empty.
+    """
+    count, first = session.refused(step)
+    if count:
+        raise TargetError(
+            f"{count} rows of {step.table} were refused by a constraint or trigger of it; all others are filled."
+            f" The first, with SQLSTATE (orch_target.rejected_row has the words): {', '.join(first)}"
+        )
 
 
 def _mopped_up(pace: Pace, session: Session, step: Backfill, mark: Mark) -> Cursor:

@@ -148,6 +148,36 @@ def open_rows(step: Backfill, prefix: str) -> Composed:
     )
 
 
+def recorded(step: Backfill) -> Composed:
+    """Whether any row was refused under this sync."""
+    return fill("SELECT EXISTS (SELECT FROM orch_target.rejected_row WHERE sync_id = {s})", s=literal(step.sync_id))
+
+
+def _refused(step: Backfill, prefix: str) -> Composed:
+    """Records ``r`` of rows that would convert and are empty all the same: a constraint or a trigger refused them."""
+    return fill(
+        "r.sync_id = {s} AND EXISTS (SELECT /* orch */ FROM {t} t WHERE {key} = r.key AND {guard})",
+        s=literal(step.sync_id),
+        t=table(step.table),
+        key=key(step, "t."),
+        guard=guard(step, prefix),
+    )
+
+
+def refused(step: Backfill, prefix: str) -> Composed:
+    """How many rows a constraint or a trigger keeps empty, and the first of them: key and SQLSTATE."""
+    return fill(
+        "SELECT count(*), (pg_catalog.array_agg(r.key::text || ' ' || r.sqlstate ORDER BY r.key))[:5]"
+        " FROM orch_target.rejected_row r WHERE {those}",
+        those=_refused(step, prefix),
+    )
+
+
+def forgotten(step: Backfill, prefix: str) -> Composed:
+    """Take these from the record, so that they are tried again."""
+    return fill("DELETE FROM orch_target.rejected_row r WHERE {those}", those=_refused(step, prefix))
+
+
 def left_between(step: Backfill, prefix: str, start: tuple[str, str], until: int) -> Composed:
     """Places of up to a batch of rows that are left, behind a place and before a page, in their order."""
     return fill(

@@ -37,6 +37,19 @@ def left(link: psycopg.Connection, step: Backfill) -> int:
     return int(row[0]) if row else 0
 
 
+def refused(link: psycopg.Connection, step: Backfill) -> tuple[int, tuple[str, ...]]:
+    """How many rows a constraint or a trigger of the table keeps empty, and the first of them: key and SQLSTATE."""
+    if not recorded(link, step):
+        return 0, ()
+    count, first = link.execute(batches.refused(step, prefix(step))).fetchone() or (0, None)
+    return int(count), tuple(first or ())
+
+
+def recorded(link: psycopg.Connection, step: Backfill) -> bool:
+    """Whether any row was refused that can be found again."""
+    return bool(step.key) and link.execute(batches.recorded(step)).fetchone() == (True,)
+
+
 def prefix(step: Backfill) -> str:
     """What is left when a conversion raises is no work for a mop-up."""
     return "try_" if step.value is not None else ""

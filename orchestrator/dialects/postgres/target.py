@@ -32,7 +32,7 @@ from orchestrator.core.ports import (
 )
 from orchestrator.core.reading import Proof, Rehearsal, Usage
 from orchestrator.core.step import Backfill, Step
-from orchestrator.dialects.postgres import backfill, bootstrap, connection, kinds, mopping, parser, ranges
+from orchestrator.dialects.postgres import backfill, batches, bootstrap, connection, kinds, mopping, parser, ranges
 from orchestrator.dialects.postgres.errors import translated
 from orchestrator.dialects.postgres.proof.rehearse import rehearsed
 from orchestrator.dialects.postgres.proof.usage import naming, ours, quiet, usage
@@ -221,9 +221,14 @@ class PostgresSession:
                 raise
 
     def begin_backfill(self, step: Backfill, mark: Mark) -> tuple[Cursor, ...]:
-        """Prepare statistics and the lanes; where an earlier attempt stood, if there was one. Raises TargetError."""
+        """Prepare statistics and the lanes; where an earlier attempt stood, if there was one. Raises TargetError.
+
+        Rows that were refused are tried again: whoever begins anew has repaired them, or lifted what refused them.
+        """
         self.join_backfill(step)
         with translated():
+            if mopping.recorded(self._link, step):
+                self._transaction((batches.forgotten(step, mopping.prefix(step)),), mark)
             return backfill.begin(self._link, self._send, step, mark)
 
     def join_backfill(self, step: Backfill) -> None:
@@ -247,6 +252,11 @@ class PostgresSession:
         """How many rows are still to be filled; reads the whole table. Raises TargetError."""
         with translated():
             return mopping.left(self._link, step)
+
+    def refused(self, step: Backfill) -> tuple[int, tuple[str, ...]]:
+        """How many rows a constraint or trigger keeps empty, and the first of them: key and SQLSTATE. Raises TargetError."""
+        with translated():
+            return mopping.refused(self._link, step)
 
     def end_backfill(self, step: Backfill, mark: Mark, cursor: Cursor) -> Cursor:
         """Commit the marker's done_at synchronously (F12), and seal the sync under which the rows were filled (F26)."""
