@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 PhaseName = Literal["expand", "backfill", "switch_reads", "contract", "purge"]
 _APART = "put them into two changes and submit the second when the first is completed"
-_TAKE = (ParkColumn, ParkTable, RenameColumn, RenameTable)
+TAKES = (ParkColumn, ParkTable, RenameColumn, RenameTable)
+"""Steps of contract that take a name away by which an application may still read or write."""
 PHASES: tuple[PhaseName, ...] = ("expand", "backfill", "switch_reads", "contract", "purge")
 
 
@@ -348,7 +349,7 @@ def _nothing_rewritten(drafts: tuple[Draft, ...], catalog: Catalog) -> None:
 
 def takes_away(plan: Plan) -> bool:
     """Whether contract takes a name away by which an application may still read or write."""
-    return any(isinstance(planned.step, _TAKE) for planned in plan.of("contract"))
+    return any(isinstance(planned.step, TAKES) for planned in plan.of("contract"))
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from orchestrator.core.errors import Indeterminate, OrchError
-from orchestrator.core.plan import PHASES, PlannedStep
+from orchestrator.core.plan import PHASES, TAKES, PlannedStep
 from orchestrator.core.ports import Seen
 from orchestrator.core.reckoning import Reckoning, reckon
 from orchestrator.core.step import PURGES
@@ -255,8 +255,12 @@ def _again(run: Run, steps: Iterable[PlannedStep]) -> None:
 
 
 def _contract_again(run: Run, gone: tuple[PlannedStep, ...], ask: Questions) -> None:
-    """Purge was begun or done, so nothing leads back: contract once more, if everything that it asks for still holds."""
-    if {planned.ordinal for planned in run.plan.of("contract")} - {planned.ordinal for planned in gone}:
+    """Purge was begun or done, so nothing leads back: contract once more, if everything that it asks for still holds.
+
+    That can be asked as long as nothing is taken away, even where contract has begun.
+    """
+    stands = [planned for planned in run.plan.of("contract") if planned not in gone]
+    if any(isinstance(planned.step, TAKES) for planned in stands):
         raise _both(run, gone)
     try:
         ask.may_contract(run)
