@@ -6,12 +6,16 @@ Why it exists: whatever does would break, or stand in the way, when the column g
 from __future__ import annotations
 
 DEPENDENTS = """
-SELECT CASE d.classid WHEN 'pg_rewrite'::regclass THEN 'view' WHEN 'pg_policy'::regclass THEN 'policy'
+SELECT CASE d.classid WHEN 'pg_policy'::regclass THEN 'policy'
+            WHEN 'pg_rewrite'::regclass THEN (
+                SELECT CASE r.rulename WHEN '_RETURN' THEN 'view' ELSE 'rule' END
+                  FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid)
             WHEN 'pg_proc'::regclass THEN 'function' WHEN 'pg_trigger'::regclass THEN 'trigger'
             WHEN 'pg_attrdef'::regclass THEN 'generated column' ELSE 'extended statistics' END,
        CASE d.classid
             WHEN 'pg_rewrite'::regclass THEN (
-                SELECT r.ev_class::regclass::text FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid)
+                SELECT CASE r.rulename WHEN '_RETURN' THEN '' ELSE r.rulename || ' on ' END || r.ev_class::regclass::text
+                  FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid)
             WHEN 'pg_policy'::regclass THEN (SELECT p.polname::text FROM pg_catalog.pg_policy p WHERE p.oid = d.objid)
             WHEN 'pg_proc'::regclass THEN d.objid::regprocedure::text
             WHEN 'pg_trigger'::regclass THEN (SELECT t.tgname::text FROM pg_catalog.pg_trigger t WHERE t.oid = d.objid)
@@ -27,7 +31,8 @@ SELECT CASE d.classid WHEN 'pg_rewrite'::regclass THEN 'view' WHEN 'pg_policy'::
             SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
              WHERE t.oid = d.objid AND p.pronamespace = pg_catalog.to_regnamespace('orch_target')::oid)
      OR d.classid = 'pg_rewrite'::regclass AND NOT EXISTS (
-            SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid AND r.ev_class = d.refobjid)
+            SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid AND r.ev_class = d.refobjid
+               AND (r.rulename = '_RETURN' OR d.refobjsubid = 0))
      OR d.classid = 'pg_attrdef'::regclass AND EXISTS (
             SELECT FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_attribute g
                 ON g.attrelid = f.adrelid AND g.attnum = f.adnum
