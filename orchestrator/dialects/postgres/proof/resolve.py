@@ -44,6 +44,7 @@ class Resolver:
     views: Views = field(default_factory=dict)
     _types: dict[int, str] = field(default_factory=dict)
     _rowtypes: Mapping[int, int] = field(default_factory=dict)
+    _path: str | None = None
 
     def begin(self) -> None:
         """Prepare the session."""
@@ -56,6 +57,9 @@ class Resolver:
 
     def look_in(self, path: str) -> None:
         """Names are looked up by this search_path from here on."""
+        if path == self._path:
+            return
+        self._path = path
         self.link.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (path,))
 
     def understood(self, text: str) -> tuple[Typed, Meaning] | Refused:

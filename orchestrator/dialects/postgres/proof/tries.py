@@ -72,7 +72,6 @@ class _Column:
 def tried(link: psycopg.Connection, tables: tuple[TableName, ...], going: Going, path: str) -> Failures:
     """What one INSERT, UPDATE and DELETE does to each table, by the names that do not go."""
     found: dict[tuple[TableName, str], str] = {}
-    link.execute("SELECT pg_catalog.set_config('search_path', %s, false)", (path,))
     for where in tables:
         columns = _columns(link, where, going)
         if not columns:
@@ -83,6 +82,7 @@ def tried(link: psycopg.Connection, tables: tuple[TableName, ...], going: Going,
             found[where, "writes"] = f"{outside[0]} may reach outside of the database"
             continue
         with link.transaction(force_rollback=True):
+            link.execute("SELECT pg_catalog.set_config('search_path', %s, true)", (path,))
             for other, schema, constraint in link.execute(_CONSTRAINTS, place).fetchall():
                 drop = "ALTER TABLE {t} DROP CONSTRAINT IF EXISTS {k} CASCADE"
                 link.execute(fill(drop, t=table(TableName(schema, other)), k=name(constraint)))
