@@ -41,7 +41,7 @@ def _none_refused(session: Session, step: Backfill) -> None:
     count, first = session.refused(step)
     if count:
         raise TargetError(
-            f"{count} rows of {step.table} were refused by a constraint or trigger of it; all others are filled."
+            f"a constraint or trigger of {step.table} refused {count} {'row' if count == 1 else 'rows'}; all others are filled."
             f" The first, with SQLSTATE (orch_target.rejected_row has the words): {', '.join(first)}"
         )
 

@@ -37,7 +37,7 @@ def test_rows_that_a_trigger_defends_are_left_and_named_and_filled_once_it_lets_
     release.submit(RENAME, more=MORE)
     for closed in ((7, 8, 400), (7, 8, 400), (8,)):
         release.run("DELETE FROM closed", *(f"INSERT INTO closed VALUES ({n})" for n in closed))
-        with pytest.raises(OrchError, match=f"{len(closed)} rows of public") as refused:
+        with pytest.raises(OrchError, match=f"refused {len(closed)} row") as refused:
             release.to(State.BACKFILLED)
         assert refused.value.exit_code == 4
         assert release.rows("SELECT count(*), count(mail) FROM k") == [(500, 500 - len(closed))]
@@ -47,12 +47,37 @@ def test_rows_that_a_trigger_defends_are_left_and_named_and_filled_once_it_lets_
     assert release.rows(REJECTED) == []
 
 
+def test_nothing_is_kept_of_refused_rows_after_an_abort(release: Release) -> None:
+    _table(release)
+    release.run(*CLOSED)
+    release.submit(RENAME, more=MORE)
+    with pytest.raises(OrchError, match="refused 3 rows"):
+        release.to(State.BACKFILLED)
+    release.service.abort("change", reason="they are closed for ever")
+    release.service.advance("change")
+    assert release.rows(REJECTED) == []
+
+
+def test_rows_that_others_filled_or_deleted_meanwhile_are_no_longer_on_record(release: Release) -> None:
+    _table(release)
+    release.run(*CLOSED)
+    release.submit(RENAME, more=MORE)
+    with pytest.raises(OrchError, match="refused 3 rows"):
+        release.to(State.BACKFILLED)
+    release.run(
+        "DELETE FROM k WHERE id = 7", "DELETE FROM closed WHERE id = 8", "UPDATE k SET mail = email WHERE id = 8"
+    )
+    with pytest.raises(OrchError, match="refused 1 row;"):
+        release.to(State.BACKFILLED)
+    assert [key for key, *_ in release.rows(REJECTED)] == ["400"]
+
+
 def test_a_refused_row_is_never_held_against_the_application(release: Release) -> None:
     """The new column is to be NOT NULL like the old one: held to that too early, no version could write the row any more."""
     _table(release)
     release.run("ALTER TABLE k ALTER email SET NOT NULL", *CLOSED)
     release.submit(RENAME, more=MORE)
-    with pytest.raises(OrchError, match="3 rows of public"):
+    with pytest.raises(OrchError, match="refused 3 rows"):
         release.to(State.BACKFILLED)
     release.run("DELETE FROM closed WHERE id = 8", "UPDATE k SET n = 1 WHERE id = 8")
     release.run("DELETE FROM closed")

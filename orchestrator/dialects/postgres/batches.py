@@ -173,9 +173,16 @@ def refused(step: Backfill, prefix: str) -> Composed:
     )
 
 
-def forgotten(step: Backfill, prefix: str) -> Composed:
-    """Take these from the record, so that they are tried again."""
-    return fill("DELETE FROM orch_target.rejected_row r WHERE {those}", those=_refused(step, prefix))
+def forgotten(step: Backfill) -> Composed:
+    """Take all from the record but rows that do not convert: those of it that are still empty are tried again."""
+    return fill(
+        "DELETE FROM orch_target.rejected_row r WHERE r.sync_id = {s} AND r.direction = 'up'"
+        " AND NOT EXISTS (SELECT /* orch */ FROM {t} t WHERE {key} = r.key AND ({fails}))",
+        s=literal(step.sync_id),
+        t=table(step.table),
+        key=key(step, "t."),
+        fails=fill("false") if step.value is None else _fails(step),
+    )
 
 
 def left_between(step: Backfill, prefix: str, start: tuple[str, str], until: int) -> Composed:

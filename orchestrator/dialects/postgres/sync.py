@@ -72,7 +72,8 @@ def removed(sync: Sync) -> tuple[Composed, ...]:
             fill("DROP FUNCTION IF EXISTS {f}({types})", f=function(prefix + conversion.name), types=types)
             for prefix in ("try_", "fails_", "")
         ]
-    statements.append(fill("DELETE FROM orch_target.seal WHERE sync_id = {s}", s=literal(sync.id)))
+    for kept in ("seal", "rejected_row"):
+        statements.append(fill("DELETE FROM {t} WHERE sync_id = {s}", t=raw(f"orch_target.{kept}"), s=literal(sync.id)))
     return tuple(statements)
 
 

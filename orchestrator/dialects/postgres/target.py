@@ -228,7 +228,7 @@ class PostgresSession:
         self.join_backfill(step)
         with translated():
             if mopping.recorded(self._link, step):
-                self._transaction((batches.forgotten(step, mopping.prefix(step)),), mark)
+                self._transaction((batches.forgotten(step),), mark)
             return backfill.begin(self._link, self._send, step, mark)
 
     def join_backfill(self, step: Backfill) -> None:
