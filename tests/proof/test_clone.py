@@ -66,6 +66,13 @@ def test_it_has_the_schema_and_no_row_and_is_dropped(database: str) -> None:
     assert databases(database) == before
 
 
+def test_one_in_use_is_left_alone_by_another_target_of_the_same_server(database: str, server: Server) -> None:
+    with clone.cloned(database) as made_:
+        time.sleep(clone._BEGINNING + 1.5)
+        assert swept(server.url()) == []
+        assert made_.name in databases(database)
+
+
 def test_it_goes_when_its_user_fails(database: str) -> None:
     before = databases(database)
     with pytest.raises(ZeroDivisionError), clone.cloned(database):

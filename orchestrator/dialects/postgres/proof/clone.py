@@ -2,7 +2,8 @@
 
 Why it exists: a statement can be asked about a shape that is not there yet only where the shape may be made. Nobody else's
 database is ever dropped: a clone is known by its name, by its owner (this login) and by its comment, which it bears before
-anything is put into it. That nobody uses one is known by an advisory lock that its maker's session holds.
+anything is put into it. Whoever made one keeps a session in it: an advisory lock would be seen in its own database only, and
+several databases of a server may be targets. Its name says when it was made, since that session comes a moment later.
 """
 
 from __future__ import annotations
@@ -21,18 +22,19 @@ from orchestrator.dialects.postgres.text import fill, literal, name
 
 PREFIX = "orch_clone_"
 COMMENT = "orch: a schema-only clone that holds no data; dropped when it is not used"
-_KEY = 0x6F636C
-"""First half of the advisory lock's key; the second is the hash of the clone's name."""
+_BEGINNING = 5
+"""Seconds for which a clone is left alone although nobody has a session in it yet."""
 _OURS = r"""
 SELECT d.datname, d.oid FROM pg_catalog.pg_database d
  WHERE d.datname ~ '^orch_clone_[0-9a-f]{16}$' AND pg_catalog.pg_get_userbyid(d.datdba) = session_user
    AND coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), %s) = %s
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)
+   AND ('x' || pg_catalog.substr(d.datname, 12, 8))::bit(32)::bigint
+       NOT BETWEEN extract(epoch FROM pg_catalog.clock_timestamp()) - %s AND extract(epoch FROM pg_catalog.clock_timestamp()) + 1
  ORDER BY 1
 """
-_LOCK = "SELECT pg_catalog.pg_try_advisory_lock(%s, pg_catalog.hashtext(%s))"
-_UNLOCK = "SELECT pg_catalog.pg_advisory_unlock(%s, pg_catalog.hashtext(%s))"
 _COMMENTED = "SELECT pg_catalog.shobj_description(%s, 'pg_database') IS NOT NULL"
+_NOW = "SELECT pg_catalog.to_hex(extract(epoch FROM pg_catalog.clock_timestamp())::bigint)"
 _LIKE = """
 SELECT pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, d.datctype
   FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
@@ -59,21 +61,22 @@ def cloned(url: str) -> Iterator[Clone]:
         sweep(link, url)
         row = link.execute("SELECT pg_catalog.to_regclass('orch.event') IS NOT NULL").fetchone()
         found = dumped(url, link.info.server_version // 10000, ("orch",) if row and row[0] else ())
-        clone = f"{PREFIX}{secrets.token_hex(8)}"
+        ((now,),) = link.execute(_NOW).fetchall()
+        clone = f"{PREFIX}{now:0>8}{secrets.token_hex(4)}"
         _made(link, clone)
         try:
             there = make_conninfo(url, dbname=clone)
-            lacks = (*found.left_out, *_filled(there, found.statements))
-            yield Clone(clone, there, lacks)
+            with connection.connect(there, "orch:clone"):
+                lacks = (*found.left_out, *_filled(there, found.statements))
+                yield Clone(clone, there, lacks)
         finally:
             _drop(link, clone)
 
 
 def _made(link: psycopg.Connection, clone: str) -> None:
-    link.execute(_LOCK, (_KEY, clone))
     (like,) = link.execute(_LIKE).fetchall()
     encoding, collate, ctype = map(literal, like)
-    create = "CREATE DATABASE {c} TEMPLATE template0 CONNECTION LIMIT 5 ENCODING {e} LC_COLLATE {l} LC_CTYPE {t}"
+    create = "CREATE DATABASE {c} TEMPLATE template0 CONNECTION LIMIT 6 ENCODING {e} LC_COLLATE {l} LC_CTYPE {t}"
     try:
         link.execute(fill(create, c=name(clone), e=encoding, l=collate, t=ctype))
     except psycopg.errors.InsufficientPrivilege:
@@ -112,33 +115,21 @@ def _drop(link: psycopg.Connection, clone: str) -> None:
     with suppress(psycopg.Error):
         link.execute("SET lock_timeout = '10s'")
         link.execute(fill("DROP DATABASE IF EXISTS {c} WITH (FORCE)", c=name(clone)))
-        link.execute(_UNLOCK, (_KEY, clone))
 
 
-def leftovers(link: psycopg.Connection) -> list[str]:
-    """Clones of this login that nobody uses: whoever made them was killed."""
-    found = []
-    for clone, _ in link.execute(_OURS, (COMMENT, COMMENT)).fetchall():
-        free = link.execute(_LOCK, (_KEY, clone)).fetchone()
-        if free and free[0]:
-            link.execute(_UNLOCK, (_KEY, clone))
-            found.append(str(clone))
-    return found
+def leftovers(link: psycopg.Connection) -> list[tuple[str, int]]:
+    """Clones of this login that nobody uses, with their numbers: whoever made them was killed."""
+    return [(str(clone), int(oid)) for clone, oid in link.execute(_OURS, (COMMENT, COMMENT, _BEGINNING)).fetchall()]
 
 
 def sweep(link: psycopg.Connection, url: str) -> list[str]:
     """Drop the leftovers; returns their names. One without our comment is dropped only if there is nothing in it."""
     gone = []
-    for clone, oid in link.execute(_OURS, (COMMENT, COMMENT)).fetchall():
-        free = link.execute(_LOCK, (_KEY, clone)).fetchone()
-        if not free or not free[0]:
-            continue
+    for clone, oid in leftovers(link):
         commented = link.execute(_COMMENTED, (oid,)).fetchone()
         if (commented and commented[0]) or _empty(url, clone):
             _drop(link, clone)
-            gone.append(str(clone))
-        else:
-            link.execute(_UNLOCK, (_KEY, clone))
+            gone.append(clone)
     return gone
 
 
