@@ -103,7 +103,8 @@ def _now_lines(status: Status, width: int, live: bool) -> list[Line]:
         text = f"a worker was asked to run {status.requested.value}"
         lines += paragraph(width, text, Role.MUTED, lead=("   ", Role.PLAIN))
     if status.rejected_rows:
-        text = f"{counted(status.rejected_rows, 'rejected row')} to be looked at: orch retry-rows {status.change}"
+        rows = counted(status.rejected_rows, "rejected row")
+        text = f"{rows} to be repaired (orch_target.rejected_row), then: orch verify {status.change}"
         lines += paragraph(width, text, lead=(" ✖ ", Role.BAD))
     return lines
 
