@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from orchestrator.dialects.postgres import target
-from orchestrator.dialects.postgres.target import PostgresSession, PostgresTarget
+from orchestrator.dialects.postgres.session import PostgresSession
+from orchestrator.dialects.postgres.target import PostgresTarget
 from state.store import Registry
 
 End = Literal["kill", "freeze"]

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from orchestrator.core.ports import ConnectionLost
-from orchestrator.dialects.postgres.target import PostgresSession
+from orchestrator.dialects.postgres.session import PostgresSession
 from state.model import State
 from tests.chaos.cases import CASES, SCHEMA, Case
 from tests.support.release import Release, at

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from orchestrator.core.comparison import Comparison, Part, Position, Standing, Walk
-from orchestrator.dialects.postgres.target import PostgresSession
+from orchestrator.dialects.postgres.session import PostgresSession
 from orchestrator.embedded import Server
 from orchestrator.engine import comparing
 from tests.service.world import copying

@@ -26,7 +26,7 @@ SEEN = "RESET session_replication_role"
 DRIFT = (UNSEEN, "UPDATE t SET b = 77 WHERE k = 3", SEEN)
 CHILD = """
 import sys, time
-from orchestrator.dialects.postgres.target import PostgresSession
+from orchestrator.dialects.postgres.session import PostgresSession
 from orchestrator.engine import comparing
 from tests.support.changes import serve
 comparing.FIRST = comparing.MOST = 7

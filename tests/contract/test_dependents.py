@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from state.model import State
 from tests.contract.ways import Way, refused_then_allowed
 from tests.service.world import World
 
@@ -71,4 +72,4 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 def test_what_names_the_column(world: World, way: Way) -> None:
-    refused_then_allowed(world, way)
+    assert refused_then_allowed(world, way) is State.CONTRACTED

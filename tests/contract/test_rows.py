@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from state.model import State
 from tests.contract.ways import FOREIGN, FUNCTION, TRIGGER, UNSEEN, VOID, Way, named, refused_then_allowed
 from tests.service.world import World
 
@@ -125,9 +126,9 @@ SYNC = {
 
 @pytest.mark.parametrize("way", ROWS.values(), ids=ROWS.keys())
 def test_a_row(world: World, way: Way) -> None:
-    refused_then_allowed(world, way)
+    assert refused_then_allowed(world, way) is State.CONTRACTED
 
 
 @pytest.mark.parametrize("way", SYNC.values(), ids=SYNC.keys())
 def test_a_sync(world: World, way: Way) -> None:
-    refused_then_allowed(world, way)
+    assert refused_then_allowed(world, way) is State.CONTRACTED

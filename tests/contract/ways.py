@@ -40,8 +40,8 @@ def named(template: str, value: str) -> str:
     return f"DO $do$ BEGIN EXECUTE format($f${template}$f$, {value}); END $do$"
 
 
-def refused_then_allowed(world: World, way: Way) -> None:
-    """Contract is refused with the Way's code, and goes through once it is repaired."""
+def refused_then_allowed(world: World, way: Way) -> State:
+    """Contract must be refused with the Way's code and nothing touched; where it is once that is repaired."""
     world.submit(way.operation, more=way.more)
     world.to(State.SWITCHED)
     world.run(*way.wrong)
@@ -54,16 +54,16 @@ def refused_then_allowed(world: World, way: Way) -> None:
     assert world.service.status("change").state is State.SWITCHED
     assert world.rows("SELECT id, note, quantity FROM orders ORDER BY id") == before
     world.run(*way.repair)
-    allowed(world)
+    return _once_repaired(world)
 
 
-def allowed(world: World) -> None:
-    """It goes through. A sync that was touched is filled and compared again first, and people are asked again."""
+def _once_repaired(world: World) -> State:
+    """Where contract gets. A sync that was touched is filled and compared again first, and people are asked again."""
     world.service.verify("change")
     for _ in range(2):
         with contextlib.suppress(OrchError):
             world.step()
         if world.service.status("change").state is State.CONTRACTED:
             break
-    assert world.service.status("change").state is State.CONTRACTED
     assert world.service.audit_verify() == []
+    return world.service.status("change").state

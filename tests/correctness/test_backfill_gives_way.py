@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from orchestrator.dialects.postgres.target import PostgresSession
+from orchestrator.dialects.postgres.session import PostgresSession
 from state.model import State
 from tests.support.release import Release
 

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.core import batching
 from orchestrator.core.errors import OrchError
 from orchestrator.core.ports import TargetError
-from orchestrator.dialects.postgres.target import PostgresSession
+from orchestrator.dialects.postgres.session import PostgresSession
 from orchestrator.engine.throttle import Throttle
 from state.model import State
 from tests.support.release import Release

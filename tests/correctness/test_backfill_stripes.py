@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator.core import batching
 from orchestrator.core.progress import Progress
-from orchestrator.dialects.postgres.target import PostgresSession
+from orchestrator.dialects.postgres.session import PostgresSession
 from orchestrator.embedded import Server
 from state.model import State
 from tests.support.release import Release, released

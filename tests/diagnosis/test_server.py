@@ -12,7 +12,8 @@ from orchestrator.core.ports import TargetError
 from orchestrator.core.reading import Usage
 from orchestrator.diagnosis import _seen, pooler, prepared, version
 from orchestrator.diagnosis._sight import AT_TARGET, Answer, Duties, Look, Sight
-from orchestrator.dialects.postgres.target import PostgresSession, PostgresTarget
+from orchestrator.dialects.postgres.session import PostgresSession
+from orchestrator.dialects.postgres.target import PostgresTarget
 from state.model import Verdict
 from state.store import Registry
 from tests.diagnosis.conftest import Clinic, Setting

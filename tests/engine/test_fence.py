@@ -11,7 +11,8 @@ from orchestrator.core.errors import LeaseLost, OrchError
 from orchestrator.core.plan import Plan, parse_plan
 from orchestrator.core.ports import Cursor, Fenced, Mark, Observation, Seen, Session
 from orchestrator.core.step import Backfill
-from orchestrator.dialects.postgres.target import PostgresSession, PostgresTarget
+from orchestrator.dialects.postgres.session import PostgresSession
+from orchestrator.dialects.postgres.target import PostgresTarget
 from orchestrator.engine.lease import Lease
 from orchestrator.engine.run import step_id
 from state.model import State

@@ -190,7 +190,7 @@ def test_an_invalid_index_left_by_a_dead_worker_is_replaced(world: World) -> Non
 def test_a_step_whose_answer_was_lost_is_not_sent_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commit took effect, the connection broke before it was told: the catalog is asked, not the memory."""
     from orchestrator.core.ports import ConnectionLost
-    from orchestrator.dialects.postgres.target import PostgresSession
+    from orchestrator.dialects.postgres.session import PostgresSession
 
     sent: list[str] = []
     apply = PostgresSession.apply

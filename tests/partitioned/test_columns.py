@@ -16,7 +16,8 @@ from orchestrator.core.errors import Blocked, OrchError, Stale
 from orchestrator.core.ports import Mark
 from orchestrator.core.step import Backfill
 from orchestrator.core.sync import Argument
-from orchestrator.dialects.postgres.target import PostgresSession, PostgresTarget
+from orchestrator.dialects.postgres.session import PostgresSession
+from orchestrator.dialects.postgres.target import PostgresTarget
 from state.model import State
 from tests.partitioned.trees import valid
 from tests.service.world import World

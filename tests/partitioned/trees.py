@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from orchestrator.dialects.postgres import kinds
-from orchestrator.dialects.postgres.target import PostgresSession
+from orchestrator.dialects.postgres.session import PostgresSession
 from tests.service.world import World
 
 TREE = """

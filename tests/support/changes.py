@@ -19,7 +19,7 @@ from psycopg import sql
 from orchestrator.config import Config, TargetConfig
 from orchestrator.core.progress import Listener, nobody
 from orchestrator.core.status import Status
-from orchestrator.dialects.postgres.target import PostgresSession
+from orchestrator.dialects.postgres.session import PostgresSession
 from orchestrator.service import Service
 from state.model import Finding, GateName, State
 from tests.support.release import NO_PROOF

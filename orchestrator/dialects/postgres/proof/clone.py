@@ -117,15 +117,13 @@ def _drop(link: psycopg.Connection, clone: str) -> None:
         link.execute(fill("DROP DATABASE IF EXISTS {c} WITH (FORCE)", c=name(clone)))
 
 
-def leftovers(link: psycopg.Connection) -> list[tuple[str, int]]:
-    """Clones of this login that nobody uses, with their numbers: whoever made them was killed."""
-    return [(str(clone), int(oid)) for clone, oid in link.execute(_OURS, (COMMENT, COMMENT, _BEGINNING)).fetchall()]
-
-
 def sweep(link: psycopg.Connection, url: str) -> list[str]:
-    """Drop the leftovers; returns their names. One without our comment is dropped only if there is nothing in it."""
+    """Drop clones of this login that nobody uses, since whoever made them was killed; returns their names.
+
+    One without our comment is dropped only if there is nothing in it.
+    """
     gone = []
-    for clone, oid in leftovers(link):
+    for clone, oid in link.execute(_OURS, (COMMENT, COMMENT, _BEGINNING)).fetchall():
         commented = link.execute(_COMMENTED, (oid,)).fetchone()
         if (commented and commented[0]) or _empty(url, clone):
             _drop(link, clone)
