@@ -95,7 +95,7 @@ def _type_of(connection: psycopg.Connection, question: Question, text: str, aske
     extra = [fill("NULL::{t} AS {n}", t=raw(type_), n=name(column)) for column, type_ in question.extra]
     there = bool(asked.kind)
     query = fill(
-        "SELECT {value} AS value FROM (SELECT {columns}{source}) AS row_of_table LIMIT 0",
+        "SELECT /* orch */ {value} AS value FROM (SELECT {columns}{source}) AS row_of_table LIMIT 0",
         value=_cast(question, text, asked),
         columns=joined(", ", [raw("source.*"), *extra] if there else extra),
         source=fill(" FROM {t} AS source WHERE false", t=table(asked.name)) if there else fill(""),
@@ -125,7 +125,7 @@ def _of_null(connection: psycopg.Connection, question: Question, text: str, aske
     """Whether it makes a value of a row of NULLs. Where it raises, the sync takes it for NULL."""
     there = [(column.name, column.type) for column in asked.columns] + list(question.extra)
     row = [fill("NULL::{t} AS {n}", t=raw(type_), n=name(column)) for column, type_ in there if column in read]
-    query = "SELECT pg_catalog.num_nonnulls({value}) FROM (SELECT {row}) AS row_of_table"
+    query = "SELECT /* orch */ pg_catalog.num_nonnulls({value}) FROM (SELECT {row}) AS row_of_table"
     try:
         with connection.transaction():
             connection.execute("SET TRANSACTION READ ONLY")

@@ -73,7 +73,7 @@ def _null_of(type_: str) -> Composed:
 
 def _with_null(condition: str, column: str, type_: str) -> Composed:
     return fill(
-        "SELECT (\n{x}\n) IS NOT FALSE FROM (SELECT CAST(NULL AS {t}) AS {c}) AS row_of_table",
+        "SELECT /* orch */ (\n{x}\n) IS NOT FALSE FROM (SELECT CAST(NULL AS {t}) AS {c}) AS row_of_table",
         x=raw(condition),
         t=raw(type_),
         c=name(column),

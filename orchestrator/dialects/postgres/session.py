@@ -27,7 +27,7 @@ from orchestrator.core.step import Backfill, Step
 from orchestrator.dialects.postgres import backfill, batches, connection, kinds, mopping, parser, ranges
 from orchestrator.dialects.postgres.errors import translated
 from orchestrator.dialects.postgres.proof.rehearse import rehearsed
-from orchestrator.dialects.postgres.proof.usage import naming, ours, quiet, usage
+from orchestrator.dialects.postgres.proof.usage import naming, quiet, usage
 from orchestrator.dialects.postgres.snapshot import dependents
 from orchestrator.dialects.postgres.steps._alter import whole_tree
 from orchestrator.dialects.postgres.text import fill, joined, literal, raw, search_path
@@ -44,7 +44,7 @@ class PostgresSession:
     def rows(self, query: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query. Raises TargetError."""
         with translated():
-            return self._link.execute(ours(query, self._link), parameters or None).fetchall()
+            return self._link.execute(query, parameters or None).fetchall()
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query written by a person, read-only, names resolved as for the login. Raises TargetError."""

@@ -16,7 +16,7 @@ from orchestrator.dialects.postgres.steps._alter import locked
 from orchestrator.dialects.postgres.text import fill, literal, table, text
 
 _BODY = """BEGIN
-    IF (SELECT count(*) FROM (SELECT FROM {t} LIMIT {rows} + 1) s) > {rows} THEN
+    IF (SELECT /* orch */ count(*) FROM (SELECT FROM {t} LIMIT {rows} + 1) s) > {rows} THEN
         RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = {many};
     END IF;
     EXECUTE {statement};

@@ -40,7 +40,7 @@ def same(
 def _explained(look: Look, where: TableName, pairs: list[Pair], returns: str | None, row: str | None) -> bool:
     values = joined(", ", [_value(text, returns) for pair in pairs for text in pair])
     query = fill(
-        "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT /* orch */ {values} FROM {t} AS {row} WHERE false",
+        "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT {values} FROM {t} AS {row} WHERE false",
         values=values,
         t=table(where),
         row=name(row or where.name),
