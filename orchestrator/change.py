@@ -28,6 +28,7 @@ from pydantic import (
 
 from orchestrator import marked
 from orchestrator.core import duration
+from orchestrator.core.control import MOST_LANES
 from orchestrator.core.errors import Invalid, OrchError
 from orchestrator.core.plan import GatePolicy, Operation, Query, Settings
 from orchestrator.switching import SwitchSettings
@@ -98,13 +99,32 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SignalSettings(_Model):
+    """One of the change's own signals: a query whose single number, once a second, slows and stops the backfill."""
+
+    name: Line
+    sql: str = Field(min_length=1, max_length=100_000, description="one number; run read-only, within two seconds")
+    stop_at: float = Field(gt=0, description="the number at which nothing runs; from 0.7 of it on, less does")
+
+
 class BackfillSettings(_Model):
     """How gently rows are filled."""
 
     statement_time: Seconds = Field(default=0.1, description="what one batch may take", gt=0)
     max_replica_lag: Seconds = Field(default=5.0, description="a lag at which the backfill waits", gt=0)
-    lanes: StrictInt = Field(default=1, ge=1, le=1, description="batches at the same time; one, for now")
+    lanes: StrictInt = Field(default=1, ge=1, le=MOST_LANES, description="batches at the same time, at most")
     batch_rows: StrictInt = Field(default=1000, ge=1, le=100_000, description="rows per transaction")
+    window: Hours | None = Field(default=None, description="when batches run; outside they wait. Always, unless given")
+    max_latency: Seconds | None = Field(
+        default=None, description="what the 99th percentile of `probe` may take; needs `probe`", gt=0
+    )
+    probe: str | None = Field(
+        default=None,
+        description="a statement like the application's own, run 20 times a second, read-only",
+        min_length=1,
+        max_length=10_000,
+    )
+    signals: tuple[SignalSettings, ...] = Field(default=(), description="further loads at which the backfill waits")
 
 
 class Verification(_Model):
@@ -284,6 +304,14 @@ def _consistent(found: ChangeFile, document: marked.Document) -> None:
     for at, name in enumerate(names):
         if name in names[:at]:
             document.report(("verify", at, "name"), f"a second query is named {name!r}")
+    signals = [each.name for each in found.backfill.signals]
+    for at, name in enumerate(signals):
+        if name in signals[:at]:
+            document.report(("backfill", "signals", at, "name"), f"a second signal is named {name!r}")
+    if found.backfill.max_latency is not None and found.backfill.probe is None:
+        document.report(
+            ("backfill", "max_latency"), "max_latency needs a `probe`, the statement whose latency is meant", key=True
+        )
     if found.switch_reads.in_schema is not None and found.switch_reads.by != "views":
         document.report(("switch_reads", "in_schema"), "only `by: views` makes a schema of views", key=True)
     if found.park == 0 and "purge" in found.gates.model_fields_set:

@@ -60,6 +60,7 @@ def status(known: Known, *, full: bool) -> Status:
         approvals=tuple(a.approval for a in known.approvals) if full else (),
         steps=known.steps,
         backfills=known.backfills,
+        tuned=known.tuned,
     )
 
 

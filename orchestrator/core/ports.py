@@ -6,7 +6,7 @@ protocol. Failures are told apart here by what the engine does next, not by SQLS
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -139,6 +139,14 @@ class Reader(Protocol):
         """What names the table or one of its columns."""
 
 
+class Watcher(Reader, Protocol):
+    """A session for Signals."""
+
+    @property
+    def version(self) -> int:
+        """The server's major version."""
+
+
 class Session(Reader, Protocol):
     """One connection to the target, named by change, fence and ordinal."""
 
@@ -213,3 +221,16 @@ class Target(Protocol):
 
     def reader(self) -> AbstractContextManager[Reader]:
         """A session that only reads."""
+
+    def watching(self, change_id: str, fence: int, ordinal: int) -> AbstractContextManager[Watcher]:
+        """A session of ours for Signals, whose questions are refused when they take long."""
+
+    @property
+    def replicas(self) -> tuple[str, ...]:
+        """The configured replicas, by name."""
+
+    def replica(self, name: str) -> AbstractContextManager[Reader]:
+        """A session that only reads, on a replica. Raises Unreachable."""
+
+    def probing(self, query: str) -> AbstractContextManager[Callable[[], None]]:
+        """Runs a person's statement as the application would, read-only, whenever called. Raises TargetError."""
