@@ -22,8 +22,8 @@ PANIC = 5.0
 """A batch that takes this many times its target is divided by ten at once."""
 SAMPLES = 11
 """Batches of one size after which its p90 counts: the tenth of eleven, so that one of them may have met a checkpoint."""
-ENOUGH = 1.0
-"""Seconds of batches of one size that count as much: slow batches need not be eleven before something is done."""
+ENOUGH = 20.0
+"""Times the target that batches of one size took together count as much: slow ones need not be eleven."""
 
 EASY, TIGHT, STOP = 0.4, 0.7, 1.0
 """Between the zones of the highest pressure."""
@@ -32,6 +32,10 @@ WEIGHT = 0.4
 UP_REST, DOWN_REST = 4, 2
 """Readings to wait after a step: as long as the smoothed pressure needs to tell what the step did, less when it hurts."""
 LESS = 0.7
+PROBE = 1.1
+"""By how much it grows at once beyond what was too much before: a lag shows only after a while that it was too much again."""
+FORGET = 120
+"""Readings in a row below EASY after which nothing is remembered to have been too much."""
 FLOOR = 0.05
 """What is left of one lane at the least; a backfill that stands still is stopped by a reason, never by steering."""
 CLAMP = 1.2
@@ -130,7 +134,7 @@ class Servo:
         if seconds > PANIC * target:
             return self._of(rows // 10)
         taken = (*self.taken, max(seconds, 0.0))
-        if len(taken) < SAMPLES and sum(taken) < max(ENOUGH, target):
+        if len(taken) < SAMPLES and sum(taken) < ENOUGH * target:
             return replace(self, taken=taken)
         p90 = sorted(taken)[math.ceil(0.9 * len(taken)) - 1]
         if p90 <= 0:
@@ -143,12 +147,18 @@ class Servo:
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """How much runs: ``flow`` is the share of the time in which batches run, summed over all lanes; 1.0 is one lane, always."""
+    """How much runs: ``flow`` is the share of the time in which batches run, summed over all lanes; 1.0 is one lane, always.
+
+    ``rest`` are the readings until the next step, ``ceiling`` is what was too much lately, ``calm`` for how many readings
+    nothing was.
+    """
 
     flow: float = 1.0
     smooth: float = 0.0
     rest: int = 0
     stopped: bool = False
+    ceiling: float = math.inf
+    calm: int = 0
 
     @property
     def lanes(self) -> int:
@@ -163,17 +173,32 @@ class Drive:
     def after(self, seen: Ruling, most_lanes: int) -> Drive:
         """After one more reading of all signals, with at most so many lanes."""
         smooth = (1 - WEIGHT) * self.smooth + WEIGHT * min(seen.height, CLAMP)
-        here = Drive(min(self.flow, float(most_lanes)), smooth, max(0, self.rest - 1), seen.stops)
+        calm = self.calm + 1 if seen.height < EASY else 0
+        here = replace(
+            self,
+            flow=min(self.flow, float(most_lanes)),
+            smooth=smooth,
+            rest=max(0, self.rest - 1),
+            stopped=seen.stops,
+            ceiling=math.inf if calm >= FORGET else self.ceiling,
+            calm=calm,
+        )
         if seen.stops:
-            return here if self.stopped else here._to(self.flow / 2, UP_REST)
-        if smooth >= TIGHT and self.rest <= UP_REST - DOWN_REST:
-            return here._to(self.flow * LESS, UP_REST)
+            return here if self.stopped else here._less(here.flow / 2, here.flow)
+        if smooth >= TIGHT:
+            return here._less(here.flow * LESS, here.flow * LESS) if self.rest <= UP_REST - DOWN_REST else here
         if smooth < EASY and seen.height < EASY and not here.rest and not seen.reshaped:
-            return here._to(min(self.flow * GROWTH, float(most_lanes)), UP_REST)
+            return here._more(float(most_lanes))
         return here
 
-    def _to(self, flow: float, rest: int) -> Drive:
-        return replace(self, flow=max(FLOOR, flow), rest=rest)
+    def _less(self, flow: float, ceiling: float) -> Drive:
+        return replace(self, flow=max(FLOOR, flow), ceiling=min(self.ceiling, max(FLOOR, ceiling)), rest=UP_REST)
+
+    def _more(self, most: float) -> Drive:
+        """Quickly up to what was too much before, and carefully beyond."""
+        quickly = min(self.flow * GROWTH, self.ceiling)
+        flow = min(max(quickly, self.flow * PROBE), most)
+        return replace(self, flow=flow, ceiling=max(self.ceiling, flow), rest=UP_REST)
 
 
 def pause(seconds: float, duty: float) -> float:
