@@ -37,7 +37,7 @@ def test_what_is_usual_there_does_not_stop(looking: Looking, shop: str, on: On) 
 
 def test_who_only_reads_has_no_heartbeat(looking: Looking, servers: Pair, shop: str) -> None:
     with PostgresTarget("shop", servers.primary.url(shop)).reader() as reader:
-        assert list(CommitLatency().read(Looking(reader).sight())) == []  # type: ignore[arg-type]
+        assert list(CommitLatency().read(Looking(reader).sight())) == []
 
 
 def test_without_its_table_it_cannot_be_read(looking: Looking, shop: str, on: On) -> None:

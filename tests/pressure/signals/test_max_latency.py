@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from orchestrator.signals.max_latency import MaxLatency
 from tests.chaos.servers import Pair
 from tests.pressure.conftest import Looking, On
 
-ALLOWED = {"max_latency": 0.02, "probe": "SELECT 1"}
+ALLOWED: dict[str, Any] = {"max_latency": 0.02, "probe": "SELECT 1"}
 
 
 def test_the_scale(looking: Looking) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.core.ports import Reader
 from orchestrator.dialects.postgres.target import PostgresTarget
 from orchestrator.signals.replica_read import ReplicaRead
 from tests.chaos.servers import Pair
@@ -32,7 +33,7 @@ def test_position_and_time(looking: Looking, servers: Pair, shop: str, on: On) -
 def test_what_cannot_be_asked_or_is_none_stops(looking: Looking, servers: Pair, shop: str) -> None:
     target = PostgresTarget("shop", servers.primary.url(shop), [servers.primary.url()])
     with target.replica(target.replicas[0]) as reader:
-        seen = {"a": "it cannot be reached", "b": reader}
+        seen: dict[str, Reader | str] = {"a": "it cannot be reached", "b": reader}
         found = list(ReplicaRead().read(replace(looking.sight(), replicas=seen)))
     assert [(f.scale, f.detail) for f in found] == [
         (None, "replica a cannot be read: it cannot be reached"),
