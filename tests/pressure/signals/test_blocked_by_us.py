@@ -24,7 +24,7 @@ def _waiting(url: str, holder: str, waiter: str, count: int) -> Iterator[None]:
         first.execute("UPDATE orders SET email = email WHERE id = 1")
         threads = []
         for _ in range(count):
-            link = stack.enter_context(psycopg.connect(url, application_name=waiter))
+            link = stack.enter_context(psycopg.connect(url, application_name=waiter, autocommit=True))
             threads.append(threading.Thread(target=link.execute, args=("SELECT FROM orders WHERE id = 1 FOR UPDATE",)))
             threads[-1].start()
         yield
