@@ -173,6 +173,14 @@ def _consistent(found: ChangeFile, document: marked.Document) -> None:
     for at, name in enumerate(names):
         if name in names[:at]:
             document.report(("verify", at, "name"), f"a second query is named {name!r}")
+    signals = [each.name for each in found.backfill.signals]
+    for at, name in enumerate(signals):
+        if name in signals[:at]:
+            document.report(("backfill", "signals", at, "name"), f"a second signal is named {name!r}")
+    if found.backfill.max_latency is not None and found.backfill.probe is None:
+        document.report(
+            ("backfill", "max_latency"), "max_latency needs a `probe`, the statement whose latency is meant", key=True
+        )
     if found.switch_reads.in_schema is not None and found.switch_reads.by != "views":
         document.report(("switch_reads", "in_schema"), "only `by: views` makes a schema of views", key=True)
     if found.readers.reason is None and (found.readers.statements == "none" or found.readers.accept):

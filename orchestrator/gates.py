@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from orchestrator.core.control import Control, control
 from orchestrator.core.errors import Blocked, Stale, Waiting
 from orchestrator.core.gate import EVIDENCE_MAX_AGE
 from orchestrator.core.plan import Check, Plan, parse_plan
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 def plan_of(row: ChangeRow) -> Plan:
     """The stored Plan of a Change."""
     return parse_plan(row.plan)
+
+
+def _control(row: ChangeRow) -> Control:
+    """What work on its tables is held to, as the file says it."""
+    return control(row.definition.get("backfill", {}))
 
 
 def ahead(row: ChangeRow, wanted: GateName | None) -> GateName:
@@ -130,15 +136,17 @@ def verify(
     """
     from orchestrator.engine.verify import book, keep, run
 
-    plan = plan_of(row)
+    plan, held_to = plan_of(row), _control(row)
     with explained():
         if only:
             found = run(
-                _named(row, gate, only), plan, gate, target, listen, proceed=proceed, captured=captured
+                _named(row, gate, only), plan, gate, target, held_to, listen, proceed=proceed, captured=captured
             ).findings
             return Evidence(row.id, gate, row.plan_sha256, evidence_sha256(found), found, registry.now())
         kept = book(registry, plan, gate, row.plan_sha256)
-        look = run(checks_of(row, gate), plan, gate, target, listen, kept=kept, proceed=proceed, captured=captured)
+        look = run(
+            checks_of(row, gate), plan, gate, target, held_to, listen, kept=kept, proceed=proceed, captured=captured
+        )
         return keep(registry, plan, gate, look, row.plan_sha256)
 
 
@@ -157,7 +165,7 @@ def passes(row: ChangeRow, gate: GateName, target: Target, listen: Listener, cap
     from orchestrator.engine.verify import run
 
     with explained():
-        look = run(checks_of(row, gate), plan_of(row), gate, target, listen, captured=captured)
+        look = run(checks_of(row, gate), plan_of(row), gate, target, _control(row), listen, captured=captured)
     failed = [found for found in look.findings if found.verdict is not Verdict.PASS]
     if failed:
         said = "; ".join(f"{found.name}: {found.detail}" for found in failed)
@@ -171,7 +179,7 @@ def going_back_loses(row: ChangeRow, target: Target, verb: str) -> None:
     if row.state in (State.PLANNED, State.COMPLETED):
         return
     plan = plan_of(row)
-    with explained(), examining(target, plan, nobody) as reader:
+    with explained(), examining(target, plan, _control(row), nobody) as reader:
         _would_forbid(row, plan, reader, verb)
         for mirror in plan.mirrors():
             _would_lose(row, plan, mirror, reader, verb)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StrictInt, WithJsonSchema
 
 from orchestrator.core import duration
+from orchestrator.core.control import MOST_LANES
 
 _YEARS = 10 * 365 * 86400.0
 
@@ -78,13 +79,32 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SignalSettings(Section):
+    """One of the change's own signals: a query whose single number, once a second, slows and stops the backfill."""
+
+    name: Line
+    sql: str = Field(min_length=1, max_length=100_000, description="one number; run read-only, within two seconds")
+    stop_at: float = Field(gt=0, description="the number at which nothing runs; from 0.7 of it on, less does")
+
+
 class BackfillSettings(Section):
     """How gently rows are filled."""
 
     statement_time: Seconds = Field(default=0.1, description="what one batch may take", gt=0)
     max_replica_lag: Seconds = Field(default=5.0, description="a lag at which the backfill waits", gt=0)
-    lanes: StrictInt = Field(default=1, ge=1, le=1, description="batches at the same time; one, for now")
+    lanes: StrictInt = Field(default=1, ge=1, le=MOST_LANES, description="batches at the same time, at most")
     batch_rows: StrictInt = Field(default=1000, ge=1, le=100_000, description="rows per transaction")
+    window: Hours | None = Field(default=None, description="when batches run; outside they wait. Always, unless given")
+    max_latency: Seconds | None = Field(
+        default=None, description="what the 99th percentile of `probe` may take; needs `probe`", gt=0
+    )
+    probe: str | None = Field(
+        default=None,
+        description="a statement like the application's own, run 20 times a second, read-only",
+        min_length=1,
+        max_length=10_000,
+    )
+    signals: tuple[SignalSettings, ...] = Field(default=(), description="further loads at which the backfill waits")
 
 
 class Verification(Section):

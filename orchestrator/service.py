@@ -7,10 +7,10 @@ the gate, and writes through the store; nothing here remembers anything between 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator import statuses
 from orchestrator.core.audit import Anchor, Problem, verify
@@ -80,7 +80,7 @@ class Service:
         from orchestrator.dialects.postgres.target import PostgresTarget
 
         found = self._config.target(name)
-        return PostgresTarget(found.name, found.url)
+        return PostgresTarget(found.name, found.url, found.replicas)
 
     # -- setting up ----------------------------------------------------------------------------------------------
 
@@ -312,6 +312,14 @@ class Service:
             raise Blocked(f"{change_id} is not held", f"orch status {change_id}")
         return self._record(change_id, Command.RESUME, {"reason": reason} if reason else {}, version)
 
+    def tune(self, change_id: str, settings: Mapping[str, Any], *, version: int | None = None) -> Status:
+        """Hold the backfill to other settings, a running one from its next batch on. Raises Invalid for what cannot be."""
+        from orchestrator import tuning
+
+        with explained(), self._registry.reading() as connection:
+            tuning.refuse_wrong(known.one(connection, change_id), settings)
+        return self._record(change_id, Command.TUNE, settings, version)
+
     def abort(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
         """Record that everything is to be undone; ``advance`` or a worker carries it out."""
         self._nothing_lost(change_id, "abort")
@@ -341,7 +349,7 @@ class Service:
             self._registry.record(change_id, Event.REQUESTED, {"gate": gate.value}, seen_version=version)
         return self.status(change_id)
 
-    def _record(self, change_id: str, command: Command, data: dict[str, str], version: int | None) -> Status:
+    def _record(self, change_id: str, command: Command, data: Mapping[str, Any], version: int | None) -> Status:
         row = self._row(change_id)
         with explained():
             event = decide(row.state, command, statuses.shape(row))

@@ -61,6 +61,7 @@ def status(known: Known, *, full: bool) -> Status:
         steps=known.steps,
         backfills=known.backfills,
         comparisons=known.comparisons,
+        tuned=known.tuned,
     )
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Integer, Interval, Text, cast, func, insert, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
 from state import comparisons, queries, rows, tables
@@ -53,13 +54,14 @@ INTENTS = frozenset(
     {
         Event.HELD,
         Event.RESUMED,
+        Event.TUNED,
         Event.REQUESTED,
         Event.ABORT_STARTED,
         Event.UNDO_STARTED,
         Event.UNSWITCH_STARTED,
     }
 )
-"""Events that say what a person wants; ``orch.record_intent`` alone writes them."""
+"""Events that say what a person wants; ``orch.record_intent`` and ``orch.record_tuning`` alone write them."""
 _INTENT_REFUSALS: dict[str, tuple[type[RegistryError], str]] = {
     "OR005": (StaleView, _LOOK),
     "OR006": (ReasonRequired, "say why: --reason …"),
@@ -116,12 +118,18 @@ def record_intent(
     connection: Connection, change_id: str, event: Event, data: Mapping[str, Any], seen_version: int | None
 ) -> ChangeRow:
     """Write down what ``session_user`` wants. Raises Refused, StaleView, ReasonRequired, NotGranted, UnknownChange."""
-    reason = cast(data["reason"] if event is Event.HELD else data.get("reason"), Text)
-    gate = cast(data["gate"] if event is Event.REQUESTED else None, Text)
-    call = func.orch.record_intent(change_id, event.value, reason, gate, cast(seen_version, Integer))
+    call = _intent(change_id, event, data, cast(seen_version, Integer))
     with _explained(change_id, _INTENT_REFUSALS):
         connection.execute(select(call))
     return queries.change(connection, change_id)
+
+
+def _intent(change_id: str, event: Event, data: Mapping[str, Any], seen: Any) -> Any:
+    if event is Event.TUNED:
+        return func.orch.record_tuning(change_id, cast(dict(data), JSONB), seen)
+    reason = cast(data["reason"] if event is Event.HELD else data.get("reason"), Text)
+    gate = cast(data["gate"] if event is Event.REQUESTED else None, Text)
+    return func.orch.record_intent(change_id, event.value, reason, gate, seen)
 
 
 def _facts(evidence: Evidence, since: datetime | None) -> dict[str, object]:

@@ -7,8 +7,8 @@ it is drawn once a second by everybody who watches.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,7 +30,7 @@ class Known:
     """One Change with everything about it. ``evidence`` is the latest at the gate ahead, under the Plan of today.
 
     ``rests_since`` is when it came to where it is, ``now`` the Registry's clock; ``asked`` whether ``advance`` was asked for
-    after evidence was taken last.
+    after evidence was taken last; ``tuned`` what the backfill is held to instead of what the file says.
     """
 
     change: ChangeRow
@@ -43,6 +43,7 @@ class Known:
     rests_since: datetime | None
     asked: bool
     now: datetime
+    tuned: Mapping[str, Any] = field(default_factory=dict)
 
 
 def one(connection: Connection, change_id: str) -> Known:
@@ -79,6 +80,7 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
     evidence = _evidence(connection, resting)
     since = _rests_since(connection, resting)
     asked = _asked(connection, resting)
+    tuned = queries.tuned(connection, ids)
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     return [
         Known(
@@ -92,6 +94,7 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
             rests_since=since.get(change.id),
             asked=change.id in asked,
             now=now,
+            tuned=tuned.get(change.id, {}),
         )
         for change in changes
     ]

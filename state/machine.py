@@ -97,6 +97,7 @@ _STANDS: dict[tuple[State | None, Event], Edge] = {
     **_standing((E.APPROVED, E.REJECTED, E.REQUESTED, E.BREAK_GLASS), GATE_AHEAD, "a person spoke at the gate"),
     **_standing((E.EVIDENCE,), _LIVE, "checks were run"),
     **_standing((E.HELD, E.RESUMED), _LIVE, "a hold was set or lifted"),
+    **_standing((E.TUNED,), _LIVE, "what the backfill is held to was changed"),
 }
 
 TRANSITIONS: Mapping[tuple[State | None, Event], Edge] = _MOVES | _STANDS
@@ -118,6 +119,7 @@ class Command(StrEnum):
     REJECT = "reject"
     HOLD = "pause"
     RESUME = "resume"
+    TUNE = "tune"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ _PLAIN = {
     Command.REJECT: E.REJECTED,
     Command.HOLD: E.HELD,
     Command.RESUME: E.RESUMED,
+    Command.TUNE: E.TUNED,
 }
 
 

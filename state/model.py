@@ -95,6 +95,7 @@ class Event(StrEnum):
     HELD = "hold.set"
     RESUMED = "hold.lifted"
     REQUESTED = "advance.requested"
+    TUNED = "backfill.tuned"
     BREAK_GLASS = "break_glass.used"
 
 
@@ -235,7 +236,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class BackfillRow:
-    """Live progress of one Backfill. ``rows_total`` is an estimate; rates are rows per second."""
+    """Live progress of one Backfill. ``rows_total`` is an estimate; rates are rows per second.
+
+    ``eta_low_seconds`` and ``eta_high_seconds`` are the range around ``eta_seconds``; ``eta_note`` says why there is none.
+    ``duty`` is the share of the time in which batches run, over ``lanes``; ``reasons`` are the pressures that count, each
+    ``{"signal", "effect", "scale", "detail"}``; ``control`` what the backfill is held to.
+    """
 
     change_id: str
     ordinal: int
@@ -246,6 +252,13 @@ class BackfillRow:
     eta_seconds: float | None
     throttle: str | None
     updated_at: datetime
+    eta_low_seconds: float | None = None
+    eta_high_seconds: float | None = None
+    eta_note: str | None = None
+    duty: float | None = None
+    lanes: int | None = None
+    reasons: tuple[Mapping[str, Any], ...] = ()
+    control: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

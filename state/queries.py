@@ -254,6 +254,20 @@ def identity(connection: Connection) -> str:
     return str(connection.execute(select(cast(func.session_user(), Text))).scalar_one())
 
 
+def tuned(connection: Connection, change_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """What people tuned of each Change since it was planned, later words over earlier ones."""
+    column = tables.event.c
+    told = column.kind.in_([Event.TUNED.value, Event.REPLANNED.value])
+    query = select(tables.event).where(column.change_id == func.any(list(change_ids)), told).order_by(column.seq)
+    found: dict[str, dict[str, Any]] = {}
+    for event in map(rows.event_row, connection.execute(query)):
+        if event.kind == Event.TUNED.value:
+            found.setdefault(event.change_id, {}).update(event.data)
+        else:
+            found.pop(event.change_id, None)
+    return found
+
+
 def _none_of(connection: Connection, change_id: str) -> list[Any]:
     """Nothing found: either there is nothing, or there is no such Change."""
     change(connection, change_id)

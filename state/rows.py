@@ -65,7 +65,7 @@ def evidence_row(row: AnyRow) -> Evidence:
 
 def backfill_row(row: AnyRow) -> BackfillRow:
     """One row of ``orch.backfill``."""
-    return _pick(BackfillRow, row, table=row.table_name)
+    return _pick(BackfillRow, row, table=row.table_name, reasons=tuple(row.reasons or ()), control=row.control or {})
 
 
 def comparison_row(row: AnyRow) -> ComparisonRow:

@@ -26,7 +26,7 @@ from state.submitting import NewChange, NewStep
 
 __all__ = ["SCHEMA_VERSION", "NewChange", "NewStep", "Registry"]
 
-SCHEMA_VERSION = "0005"
+SCHEMA_VERSION = "0006"
 """The version of ``migrations_meta`` this code was written for."""
 
 RECORDABLE = frozenset(Event) - {
@@ -171,6 +171,10 @@ class Registry:
         """Lift the Hold. Raises as ``record``."""
         return self.record(change_id, Event.RESUMED, {"reason": reason} if reason else {})
 
+    def tune(self, change_id: str, settings: Mapping[str, Any]) -> ChangeRow:
+        """Hold the backfill to other settings from now on. Raises as ``record``."""
+        return self.record(change_id, Event.TUNED, settings)
+
     def request(self, change_id: str, gate: GateName) -> ChangeRow:
         """Ask for a Gate, so that a worker goes through it once it is ready. Raises as ``record``."""
         return self.record(change_id, Event.REQUESTED, {"gate": gate.value})
@@ -214,6 +218,13 @@ class Registry:
             "rows_per_second": row.rows_per_second,
             "eta_seconds": row.eta_seconds,
             "throttle": row.throttle,
+            "eta_low_seconds": row.eta_low_seconds,
+            "eta_high_seconds": row.eta_high_seconds,
+            "eta_note": row.eta_note,
+            "duty": row.duty,
+            "lanes": row.lanes,
+            "reasons": list(row.reasons),
+            "control": dict(row.control),
         }
         with self._writing() as connection:
             steps.progress(connection, row.change_id, row.ordinal, fence, values)

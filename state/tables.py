@@ -185,6 +185,13 @@ backfill = Table(
     Column("eta_seconds", Double),
     Column("throttle", Text),
     _some("updated_at", _TIME),
+    Column("eta_low_seconds", Double),
+    Column("eta_high_seconds", Double),
+    Column("eta_note", Text),
+    Column("duty", Double),
+    Column("lanes", Integer),
+    Column("reasons", JSONB),
+    Column("control", JSONB),
 )
 
 comparison = Table(

@@ -30,7 +30,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA orch TO orch_worker, orch_operator, orch_au
 
 -- What people say, as functions that write down who said it.
 GRANT EXECUTE ON FUNCTION orch.decide_gate TO orch_operator;
-GRANT EXECUTE ON FUNCTION orch.record_intent TO orch_operator, orch_worker;
+GRANT EXECUTE ON FUNCTION orch.record_intent, orch.record_tuning TO orch_operator, orch_worker;
 
 -- The worker moves changes. Holds, requests, approvals and the chain are not its own to write.
 GRANT EXECUTE ON FUNCTION orch.append_event, orch.may_follow, orch.gate_ahead, orch.approvals_lacking TO orch_worker;

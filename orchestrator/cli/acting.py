@@ -1,4 +1,4 @@
-"""Verbs that change something: init, submit, advance, approve, reject, pause, resume, abort, undo."""
+"""Verbs that change something: init, submit, advance, approve, reject, pause, resume, tune, abort, undo."""
 
 # Typer reads the annotations when the program starts, so they are not deferred here.
 from typing import TYPE_CHECKING, Annotated
@@ -174,6 +174,42 @@ def resume(
     with opened(url, config) as service:
         status = service.resume(change, reason=reason)
     _tell(status, as_json, "resumed")
+
+
+def tune(
+    change: ChangeId,
+    statement_time: Annotated[
+        str | None, typer.Option("--statement-time", metavar="DURATION", help="What one batch may take.")
+    ] = None,
+    max_replica_lag: Annotated[
+        str | None, typer.Option("--max-replica-lag", metavar="DURATION", help="A lag of a standby at which to wait.")
+    ] = None,
+    lanes: Annotated[
+        int | None, typer.Option("--lanes", metavar="N", help="Batches at the same time, at most.")
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option("--window", metavar="HOURS", help="When batches run, as in the file; none: always.")
+    ] = None,
+    max_latency: Annotated[
+        str | None,
+        typer.Option("--max-latency", metavar="DURATION", help="What the probe's p99 may take; none: whatever."),
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    config: ConfigFile = None,
+) -> None:
+    """Hold a backfill to other settings; a running one from its next batch on. What is not named stays as it is."""
+    given = {
+        "statement_time": statement_time,
+        "max_replica_lag": max_replica_lag,
+        "lanes": lanes,
+        "window": window,
+        "max_latency": max_latency,
+    }
+    settings = {name: None if value == "none" else value for name, value in given.items() if value is not None}
+    with opened(url, config) as service:
+        status = service.tune(change, settings)
+    _tell(status, as_json, "tuned")
 
 
 def abort(

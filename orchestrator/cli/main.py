@@ -38,6 +38,7 @@ for _verb in (
     reading.verify,
     acting.pause,
     acting.resume,
+    acting.tune,
     acting.abort,
     acting.undo,
     reading.audit,

@@ -58,7 +58,7 @@ def detailed(status: Status) -> list[str]:
     return [
         *_head(status),
         *_gate(status),
-        *_backfills(status.backfills),
+        *_backfills(status.progress),
         *_comparisons(status.comparisons),
         *_steps(status.steps),
     ]
@@ -106,7 +106,7 @@ def _backfills(rows: Iterable[BackfillRow]) -> list[str]:
     lines = []
     for row in rows:
         lines += wrapped(progress(row), 2, "")
-        lines += wrapped(f"waits: {row.throttle}", 4, "") if row.throttle else []
+        lines += _standing(row)
     return ["", "backfill", *("  " + line.lstrip() for line in lines)] if lines else []
 
 
@@ -122,9 +122,31 @@ def _comparisons(rows: Iterable[ComparisonRow]) -> list[str]:
     return ["", "verification", *("  " + line.lstrip() for line in lines)] if lines else []
 
 
+def _standing(row: BackfillRow) -> list[str]:
+    """What holds it back, and what it is held to."""
+    lines = wrapped(f"waits: {row.throttle}", 4, "") if row.throttle else []
+    for reason in row.reasons:
+        if reason.get("effect") == "reshape":
+            lines += wrapped(f"otherwise: {reason.get('detail')}", 4, "")
+    if row.eta_note:
+        lines += wrapped(f"no ETA: {row.eta_note}", 4, "")
+    if row.control:
+        held = ", ".join(f"{name} {_plain(value)}" for name, value in row.control.items())
+        lines += wrapped(f"held to: {held}", 4, "")
+    return lines
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def progress(row: BackfillRow) -> str:
-    """``orders: 63%, 630,000 of about 1,000,000 rows, 81,000/s, 4m 30s left``."""
-    return f"{row.table}: " + figures(row.rows_done, row.rows_total, row.rows_per_second, row.eta_seconds)
+    """``orders: 63%, 630,000 of about 1,000,000 rows, 81,000/s, 4m 30s left (4m to 6m)``."""
+    told = f"{row.table}: " + figures(row.rows_done, row.rows_total, row.rows_per_second, row.eta_seconds)
+    if row.eta_low_seconds is None or row.eta_high_seconds is None:
+        return told
+    low, high = words(row.eta_low_seconds), words(row.eta_high_seconds)
+    return told if low == high else f"{told} ({low} to {high})"
 
 
 def figures(done: int | None, total: int | None, rate: float | None, eta: float | None) -> str:

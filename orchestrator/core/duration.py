@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|w)\s*")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WINDOW = re.compile(r"([a-z]{3})(?:-([a-z]{3}))?\s+(\d{2}):(\d{2})-(\d{2}):(\d{2})(?:\s+(\S+))?", re.IGNORECASE)
+_WINDOW = re.compile(r"(?:([a-z]{3})(?:-([a-z]{3}))?\s+)?(\d{2}):(\d{2})-(\d{2}):(\d{2})(?:\s+(\S+))?", re.IGNORECASE)
 
 
 def seconds(text: str | int | float) -> float:
@@ -47,9 +47,17 @@ def words(value: float) -> str:
     return " ".join(parts[:2])
 
 
+def exactly(value: float) -> str:
+    """Seconds so that ``seconds`` reads them back, to the millisecond: ``250ms``, ``1.5s``, ``90s``."""
+    return f"{value * 1000:.0f}ms" if value < 1 else f"{value:.3f}".rstrip("0").rstrip(".") + "s"
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Hours of the week in a time zone in which a phase may start. It limits starting, not finishing."""
+    """Hours of the week in a time zone.
+
+    A gate's limits starting a phase, not finishing it; that of a backfill limits every batch.
+    """
 
     first_day: int
     last_day: int
@@ -67,6 +75,17 @@ class Window:
             return self._has_day(local.weekday())
         return clock < self.closes and self._has_day((local - timedelta(days=1)).weekday())
 
+    def opens_at(self, now: datetime) -> datetime:
+        """When it opens next, in its own time zone; ``now`` itself where it is open."""
+        if self.is_open(now):
+            return now
+        today = now.astimezone(ZoneInfo(self.zone)).date()
+        days = (today + timedelta(days=ahead) for ahead in range(8))
+        starts = (
+            datetime.combine(day, self.opens, ZoneInfo(self.zone)) for day in days if self._has_day(day.weekday())
+        )
+        return next(start for start in starts if start > now)
+
     def _has_day(self, day: int) -> bool:
         if self.first_day <= self.last_day:
             return self.first_day <= day <= self.last_day
@@ -74,11 +93,12 @@ class Window:
 
 
 def window(text: str) -> Window:
-    """Parse ``mon-thu 09:00-16:00 Europe/Berlin``; without a zone it is UTC. Raises ValueError."""
+    """Parse ``mon-thu 09:00-16:00 Europe/Berlin``; without days it is all, without a zone UTC. Raises ValueError."""
     match = _WINDOW.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a window; write for example 'mon-thu 09:00-16:00 Europe/Berlin'")
-    days = [(match[1] or "").lower(), (match[2] or match[1]).lower()]
+    first, last = (match[1], match[2] or match[1]) if match[1] else ("mon", "sun")
+    days = [first.lower(), last.lower()]
     for day in days:
         if day not in _DAYS:
             raise ValueError(f"{day!r} is not a day; use {', '.join(_DAYS)}")

@@ -6,7 +6,7 @@ protocol. Failures are told apart here by what the engine does next, not by SQLS
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -167,6 +167,14 @@ class Examiner(Reader, Protocol):
         """Ask the question of every row. Raises TargetError."""
 
 
+class Watcher(Reader, Protocol):
+    """A session for Signals."""
+
+    @property
+    def version(self) -> int:
+        """The server's major version."""
+
+
 class Session(Reader, Protocol):
     """One connection to the target, named by change, fence and ordinal."""
 
@@ -244,3 +252,19 @@ class Target(Protocol):
 
     def reader(self, captured: Usage | None = None) -> AbstractContextManager[Reader]:
         """A session that only reads. ``captured`` are statements in use, where they come from elsewhere."""
+
+    def watching(self, change_id: str, fence: int, ordinal: int) -> AbstractContextManager[Watcher]:
+        """A session of ours for Signals, whose questions are refused when they take long."""
+
+    def overlooking(self) -> AbstractContextManager[Watcher]:
+        """A session for Signals beside a verification: as ``watching``, and it only reads."""
+
+    @property
+    def replicas(self) -> tuple[str, ...]:
+        """The configured replicas, by name."""
+
+    def replica(self, name: str) -> AbstractContextManager[Reader]:
+        """A session that only reads, on a replica. Raises Unreachable."""
+
+    def probing(self, query: str) -> AbstractContextManager[Callable[[], None]]:
+        """Runs a person's statement as the application would, read-only, whenever called. Raises TargetError."""

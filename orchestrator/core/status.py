@@ -6,7 +6,8 @@ interface of ``orch status --json``, to which fields may be added but never rena
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -72,6 +73,7 @@ class Status:
     backfills: tuple[BackfillRow, ...] = ()
     comparisons: tuple[ComparisonRow, ...] = ()
     rejected_rows: int = 0
+    tuned: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def failed_step(self) -> StepRow | None:
@@ -139,12 +141,26 @@ class Status:
             "evidence_sha256": self.gate.evidence_sha256 if self.gate else None,
             "gate": _gate(self.gate),
             "rejected_rows": self.rejected_rows,
+            "tuned": dict(self.tuned),
         }
         if steps:
             shape["steps"] = [_step(row) for row in self.steps]
-            shape["backfills"] = [_backfill(row) for row in self.backfills]
+            shape["backfills"] = [_backfill(row) for row in self.progress]
             shape["comparisons"] = [_comparison(row) for row in self.comparisons]
         return shape
+
+    @property
+    def progress(self) -> tuple[BackfillRow, ...]:
+        """The backfills as far as they are true now: what nobody runs has no ETA, whatever its worker said last."""
+        if self.lease is not None and self.hold is None:
+            return self.backfills
+        why = f"held by {self.hold.actor}: {self.hold.reason}" if self.hold is not None else "nobody runs it"
+        return tuple(_standing_still(row, why) for row in self.backfills)
+
+
+def _standing_still(row: BackfillRow, why: str) -> BackfillRow:
+    nothing: dict[str, Any] = {"eta_seconds": None, "eta_low_seconds": None, "eta_high_seconds": None}
+    return replace(row, **nothing, eta_note=why)
 
 
 def _short(verdict: Verdict, detail: str) -> str:
@@ -200,6 +216,13 @@ def _backfill(row: BackfillRow) -> dict[str, Any]:
         "rows_per_second": row.rows_per_second,
         "eta_seconds": row.eta_seconds,
         "throttle": row.throttle,
+        "eta_low_seconds": row.eta_low_seconds,
+        "eta_high_seconds": row.eta_high_seconds,
+        "eta_note": row.eta_note,
+        "duty": row.duty,
+        "lanes": row.lanes,
+        "reasons": [dict(reason) for reason in row.reasons],
+        "control": dict(row.control),
     }
 
 

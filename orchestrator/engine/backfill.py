@@ -11,7 +11,6 @@ from orchestrator.core.ports import Cursor, Mark, Session, TargetError
 from orchestrator.core.step import Backfill
 from orchestrator.engine.lanes import Lanes
 from orchestrator.engine.pace import Pace
-from orchestrator.engine.progress import Meter, Reporter
 from orchestrator.engine.run import Cost, Run
 from orchestrator.engine.throttle import Throttle
 
@@ -23,14 +22,14 @@ def fill(run: Run, session: Session, planned: PlannedStep, step: Backfill) -> No
     """Fill every row. Resumes at the stored cursors. Raises TargetError, LeaseLost, Waiting (held)."""
     mark = run.mark(planned)
     cursors = session.begin_backfill(step, mark)
-    reporter = Reporter(run, planned, step, Meter(session.estimate(step)))
-    pace = Pace(run, planned, step, mark, reporter, Throttle(run, session, step, reporter), cursors)
-    Lanes(pace, session).fill()
-    cursor = _mopped_up(pace, session, step, mark)
-    _none_refused(session, step)
-    session.end_backfill(step, mark, cursor)
-    pace.report(cursor, force=True)
-    run.cost[planned.ordinal] = Cost(pace.working, pace.throttle.guarding + pace.fenced)
+    with Throttle(run, planned, step, session.estimate(step)) as throttle:
+        pace = Pace(run, planned, step, mark, throttle, cursors)
+        Lanes(pace, session).fill()
+        cursor = _mopped_up(pace, session, step, mark)
+        _none_refused(session, step)
+        session.end_backfill(step, mark, cursor)
+        pace.report(cursor, force=True)
+        run.cost[planned.ordinal] = Cost(pace.working, throttle.guarding + pace.fenced)
 
 
 def _none_refused(session: Session, step: Backfill) -> None:

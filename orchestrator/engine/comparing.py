@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
+from orchestrator.core import eta
 from orchestrator.core.catalog import Dependent, TableName
 from orchestrator.core.comparison import Compared, Comparison, Part, Standing, Walk
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import LockNotGranted, Observation, OutOfTime, Reader, Unclear
 from orchestrator.core.progress import Listener, Progress, onward
 from orchestrator.core.reading import Proof, Rehearsal, Usage
-from orchestrator.core.step import Backfill, Step
-from orchestrator.core.throttle import LEAST, next_rows
+from orchestrator.core.step import Step
+from orchestrator.core.throttle import LEAST, Servo
 from orchestrator.engine.book import Blank
-from orchestrator.engine.progress import REPORT_EVERY, Meter
+from orchestrator.engine.brake import Brake, stopped
+from orchestrator.engine.monitor import Monitor
+from orchestrator.engine.progress import REPORT_EVERY
 from orchestrator.engine.run import jittered
-from orchestrator.engine.throttle import Brake
 
 FIRST = 1_000
 """Rows of the first range; what it took says how many the next may have."""
@@ -42,6 +44,7 @@ class Examining:
     plan: Plan
     listen: Listener
     book: Blank
+    watch: Callable[[TableName], Monitor]
     proceed: Callable[[], None] = onward
 
     def rows(self, query: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -88,10 +91,11 @@ class Examining:
         began = time.monotonic()
         standing = self._standing(comparison)
         walk = self.book.open(comparison, standing)
-        pace = _Pace(self, comparison, standing, Meter(standing.rows), FIRST)
-        while not walk.done:
-            walk = walk.after(pace.part(walk))
-            pace.tell(walk)
+        with ExitStack() as stack:
+            pace = _Pace(self, comparison, standing, stack)
+            while not walk.done:
+                walk = walk.after(pace.part(walk))
+                pace.tell(walk)
         if self._standing(comparison).identity != standing.identity:
             raise Unclear(
                 f"the sync of {comparison.table} was replaced, or the table or server, while rows were compared"
@@ -106,37 +110,33 @@ class Examining:
             raise Unclear(f"there is no table {comparison.table}")
         return found
 
-    def settings(self, comparison: Comparison) -> Backfill:
-        """What the change allows a batch on this table to take, and a standby to lag."""
-        steps = (p.step for p in self.plan.backfills() if isinstance(p.step, Backfill))
-        mine = (step for step in steps if step.table == comparison.table)
-        return next(mine, Backfill(comparison.table, "", comparison.key, ""))
-
 
 @dataclass
 class _Pace:
-    """Brings one range after the other about, as big as the last one allows, when nothing stands against it."""
+    """Brings one range after the other about, as big as the last one allows, when nothing stands against it.
+
+    ``stack`` ends what was begun. A table of one range has no Signal read for it.
+    """
 
     looking: Examining
     comparison: Comparison
     standing: Standing
-    meter: Meter
-    rows: int
+    stack: ExitStack
+    _rate: eta.Pace = field(default_factory=eta.Pace)
     _told_at: float = field(default_factory=time.monotonic)
-    _step: Backfill = field(init=False)
     _brake: Brake = field(init=False)
 
     def __post_init__(self) -> None:
-        self._step = self.looking.settings(self.comparison)
-        self._brake = Brake(self.looking.reader, self._step, self.looking.proceed)
+        monitor = self.looking.watch(self.comparison.table)
+        self._brake = Brake(monitor, Servo(FIRST, MOST), self.looking.proceed)
 
     def part(self, walk: Walk) -> Part:
         """One range; locks of somebody's DDL are waited out, and what takes too long is cut smaller."""
         for attempt in range(LOCK_TRIES):
-            self._brake.wait(partial(self.tell, walk))
-            started = time.monotonic()
+            self._wait(walk)
+            rows, started = self._size(), time.monotonic()
             try:
-                done = self.looking.part(self.comparison, self.standing, walk, self._size())
+                done = self.looking.part(self.comparison, self.standing, walk, rows)
             except OutOfTime:
                 self._smaller()
             except LockNotGranted as error:
@@ -145,31 +145,43 @@ class _Pace:
                 self.tell(walk, f"waits for a lock on {self.comparison.table}: {error}")
                 time.sleep(jittered(0.1))
             else:
-                self.rows = next_rows(self.rows, time.monotonic() - started, self._step.statement_time, MOST)
+                self._brake.after(rows or 0, time.monotonic() - started)
                 return done
         raise AssertionError("the last try returns or raises")
 
+    def _wait(self, walk: Walk) -> None:
+        if walk.position is None and not walk.late and self._size() is not None:
+            self.looking.proceed()
+            return
+        if not self._brake.monitor.begun:
+            self.stack.enter_context(self._brake.monitor).wait_for_first()
+        self._brake.wait(lambda found: self.tell(walk, stopped(found)))
+
     def _size(self) -> int | None:
-        return self.rows if self.standing.ordered and not self.comparison.whole else None
+        return self._brake.servo.rows if self.standing.ordered and not self.comparison.whole else None
 
     def _smaller(self) -> None:
         where = self.comparison.table
         if self._size() is None:
             raise Unclear(f"{where} takes too long to compare in one statement, and has no key to go by: give it one")
-        if self.rows <= LEAST:
+        if self._brake.servo.rows <= LEAST:
             raise Unclear(f"even {LEAST} rows of {where} take too long to compare: is there an index on its key?")
-        self.rows = max(LEAST, self.rows // 10)
+        self._brake.servo = self._brake.servo.smaller()
 
     def tell(self, walk: Walk, throttle: str | None = None) -> None:
         """Say and keep where it stands, at most every REPORT_EVERY seconds."""
         now = time.monotonic()
-        self.meter.note(now, walk.tally.rows)
+        self._rate = self._rate.at(now, walk.tally.rows)
         if now - self._told_at < REPORT_EVERY:
             return
         self._told_at = now
-        rate, eta = self.meter.rate, self.meter.eta(walk.tally.rows)
+        rate, left = self._rate.rate, self._left(walk, throttle)
         if not walk.done:
-            self.looking.book.note(walk, self.standing.rows, rate, eta, throttle)
+            self.looking.book.note(walk, self.standing.rows, rate, left, throttle)
         message = f"{self.comparison.name}: {'once more what was written meanwhile' if walk.late else 'comparing rows'}"
-        figures = (walk.tally.rows, self.standing.rows, rate, eta, throttle)
+        figures = (walk.tally.rows, self.standing.rows, rate, left, throttle)
         self.looking.listen(Progress(self.looking.plan.change_id, None, "compare", message, *figures))
+
+    def _left(self, walk: Walk, throttle: str | None) -> float | None:
+        total = self.standing.rows
+        return self._rate.eta(None if total is None else total - walk.tally.rows, throttle).likely

@@ -22,8 +22,6 @@ class Lanes:
         self._waiting = deque(cursor for cursor in pace.cursors.values() if not cursor.done)
         self._lock = threading.Lock()
         self._helpers: dict[int, threading.Thread] = {}
-        self._failed: BaseException | None = None
-        self._stopped = False
 
     def fill(self) -> None:
         """Fill every range. Raises what the first lane that failed raised, once the others have ended their batches."""
@@ -32,10 +30,10 @@ class Lanes:
                 while (cursor := self._next()) is not None:
                     self._work(self._session, cursor, 0)
                 self._join()
-                if self._failed is not None:
-                    raise self._failed
-        except BaseException:
-            self._stopped = True
+                if (failure := self._pace.throttle.failure) is not None:
+                    raise failure
+        except BaseException as error:
+            self._fail(error)
             self._join()
             raise
 
@@ -45,7 +43,12 @@ class Lanes:
 
     @property
     def _over(self) -> bool:
-        return self._stopped or self._failed is not None
+        return self._pace.throttle.failure is not None
+
+    def _fail(self, error: BaseException) -> None:
+        """Let the other lanes end, also those that wait; the first failure is the one that is told."""
+        with self._lock:
+            self._pace.throttle.failure = self._pace.throttle.failure or error
 
     def _work(self, session: Session, cursor: Cursor, place: int) -> None:
         """Fill a range; given back when there are to be fewer lanes."""
@@ -82,7 +85,7 @@ class Lanes:
                 while place < pace.throttle.lanes and (cursor := self._next()) is not None:
                     self._work(session, cursor, place)
         except BaseException as error:
-            self._failed = self._failed or error
+            self._fail(error)
 
     def _join(self) -> None:
         for helper in self._helpers.values():

@@ -14,7 +14,6 @@ from dataclasses import replace
 from orchestrator.core.plan import PlannedStep
 from orchestrator.core.ports import Cursor, LockNotGranted, Mark
 from orchestrator.core.step import Backfill
-from orchestrator.engine.progress import Reporter
 from orchestrator.engine.run import Run, jittered
 from orchestrator.engine.throttle import Throttle
 
@@ -37,7 +36,6 @@ class Pace:
         planned: PlannedStep,
         step: Backfill,
         mark: Mark,
-        reporter: Reporter,
         throttle: Throttle,
         cursors: Iterable[Cursor],
     ) -> None:
@@ -45,7 +43,6 @@ class Pace:
         self.throttle = throttle
         self.cursors = {cursor.lane: cursor for cursor in cursors}
         self.working = 0.0
-        self._reporter = reporter
         self._rows = step.batch_rows
         self._skipping = 0
         self._lock = threading.RLock()
@@ -68,17 +65,17 @@ class Pace:
                     raise
                 rows = max(min(LEAST, rows), rows // 2)
                 self._skipping = SKIPPING
-                self.report(cursor, throttle=f"waits for row locks of the application: {error}")
+                self.report(cursor, waits=f"waits for row locks of the application: {error}")
                 time.sleep(jittered(0.1) if attempt else jittered(0.01))
             else:
                 self._note(cursor, done, rows, time.monotonic() - started)
                 return done
         raise AssertionError("the last try returns or raises")
 
-    def report(self, cursor: Cursor, *, throttle: str | None = None, force: bool = False) -> None:
+    def report(self, cursor: Cursor, *, waits: str | None = None, force: bool = False) -> None:
         """Say where all lanes together stand."""
         with self._lock:
-            self._reporter.report(self._whole(cursor), throttle=throttle, force=force)
+            self.throttle.report(self._whole(cursor), waits=waits, force=force)
 
     def _skips(self) -> bool:
         with self._lock:

@@ -75,6 +75,10 @@ class Run:
         self._looked = time.monotonic()
         with self.registry.reading() as connection:
             change = queries.change(connection, self.change.id)
+        self.stop_if_not_as(change)
+
+    def stop_if_not_as(self, change: ChangeRow) -> None:
+        """Raise Waiting when the Change as it is now is paused, Blocked when it is in another state than our work."""
         if change.state is not self.change.state:
             raise Blocked(
                 f"{self.change.id} has become {change.state.value} while it was {self.change.state.value}",

@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.core.catalog import TableName
+from orchestrator.core.control import Control
 from orchestrator.core.plan import Check, Plan
 from orchestrator.core.ports import Target
 from orchestrator.core.progress import Listener, Progress, onward
 from orchestrator.core.reading import Usage
 from orchestrator.engine.book import Blank, Book
 from orchestrator.engine.comparing import Examining
+from orchestrator.engine.monitor import Monitor
 from state.model import Evidence, Finding, GateName
 from state.store import Registry
 
@@ -41,6 +44,7 @@ def book(registry: Registry, plan: Plan, gate: GateName, plan_sha256: str) -> Bo
 def examining(
     target: Target,
     plan: Plan,
+    control: Control,
     listen: Listener,
     kept: Blank | None = None,
     proceed: Callable[[], None] = onward,
@@ -48,10 +52,14 @@ def examining(
 ) -> Iterator[Examining]:
     """A session that reads, and compares whole tables range by range; with ``kept``, so that it can be gone on with.
 
-    ``captured`` are statements in use that do not come from the target.
+    ``control`` is what a range is held to; ``captured`` are statements in use that do not come from the target.
     """
+
+    def watch(table: TableName) -> Monitor:
+        return Monitor(target, table, plan.change_id, target.overlooking, control)
+
     with target.reader(captured) as reader:
-        yield Examining(reader, plan, listen, kept or Blank(), proceed)
+        yield Examining(reader, plan, listen, kept or Blank(), watch, proceed)
 
 
 def run(
@@ -59,6 +67,7 @@ def run(
     plan: Plan,
     gate: GateName,
     target: Target,
+    control: Control,
     listen: Listener,
     *,
     kept: Blank | None = None,
@@ -70,7 +79,7 @@ def run(
     ``proceed`` is called between two ranges, and may raise; ``captured`` are statements in use that do not come from the target.
     """
     found: list[Finding] = []
-    with examining(target, plan, listen, kept, proceed, captured) as reader:
+    with examining(target, plan, control, listen, kept, proceed, captured) as reader:
         for check in checks:
             for finding in check.findings(plan, gate, reader):
                 found.append(finding)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -50,6 +50,16 @@ class Pair:
         """All rows of a query to the primary, as superuser."""
         return _ask(self._primary, query, *values, database=database)
 
+    @property
+    def primary(self) -> Server:
+        """The one that takes writes."""
+        return self._primary
+
+    @property
+    def standby(self) -> Server:
+        """The one that follows."""
+        return self._standby
+
     def crash(self) -> None:
         """Kill every server process of the primary without a checkpoint, and start it again."""
         embedded.restart(self._primary, "immediate")
@@ -79,11 +89,12 @@ class Pair:
 
 
 @contextlib.contextmanager
-def pair(home: Path) -> Iterator[Pair]:
-    """A running pair below ``home``; gone afterwards."""
+def pair(home: Path, more: Mapping[str, str] | None = None) -> Iterator[Pair]:
+    """A running pair below ``home``, with ``more`` settings; gone afterwards."""
+    settings = {**SETTINGS, **(more or {})}
 
     def start(name: str) -> contextlib.AbstractContextManager[Server]:
-        return embedded.running(home / name, settings=SETTINGS, bin_dir=bin_dir(), temporary=True)
+        return embedded.running(home / name, settings=settings, bin_dir=bin_dir(), temporary=True)
 
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(start("a"))

@@ -46,7 +46,7 @@ def test_status_of_one_change_shows_everything_at_80_columns(service: FakeServic
         "gate contract: closed",
         "✔ pass    shapes_agree",
         "? unknown approvals",
-        "public.orders: 99%, 999 of about 1,000 rows, 81,000 rows/s, 400ms left",
+        "public.orders: 99%, 999 of about 1,000 rows, 81,000 rows/s",
         "waits: replica lag",
         "✔ done    1. copy every value",
         "▶ running 2. copy",

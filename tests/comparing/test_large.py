@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from orchestrator.core.catalog import TableName
+from orchestrator.core.control import Control
 from orchestrator.core.plan import Plan, PlannedStep
 from orchestrator.core.progress import Progress, nobody
 from orchestrator.core.step import InstallSync
@@ -72,7 +73,7 @@ def _plan() -> Plan:
 def _compared(url: str, told: list[Progress] | None = None) -> Finding:
     checks = [discover("orchestrator.checks")["shapes_agree"]]
     listen = nobody if told is None else told.append
-    (found,) = run(checks, _plan(), GateName.SWITCH_READS, PostgresTarget("shop", url), listen).findings
+    (found,) = run(checks, _plan(), GateName.SWITCH_READS, PostgresTarget("shop", url), Control(), listen).findings
     return found
 
 

@@ -121,13 +121,31 @@ def test_the_shape_of_the_json() -> None:
             "rows_done": 10,
             "rows_total": 100,
             "rows_per_second": 5.0,
-            "eta_seconds": 18.0,
+            "eta_seconds": None,
             "throttle": None,
+            "eta_low_seconds": None,
+            "eta_high_seconds": None,
+            "eta_note": "held by ann: r",
+            "duty": None,
+            "lanes": None,
+            "reasons": [],
+            "control": {},
         }
     ]
     assert (full["state"], full["version"], full["evidence_sha256"]) == ("backfilling", 4, "e")
     assert full["lease"] == {"owner": "cli@host:1", "fence": 3, "seconds_left": 30.0, "seconds_held": 0.0}
     assert full["hold"] == {"reason": "r", "actor": "ann", "at": NOW.isoformat()}
+
+
+def test_what_nobody_runs_has_no_eta() -> None:
+    """Whatever its worker said last; what runs has the range it said."""
+    row = replace(BACKFILL, eta_low_seconds=9.0, eta_high_seconds=30.0)
+    (runs,) = status(state=State.BACKFILLING, lease=LEASE, backfills=(row,)).to_json()["backfills"]
+    assert (runs["eta_seconds"], runs["eta_low_seconds"], runs["eta_high_seconds"]) == (18.0, 9.0, 30.0)
+    assert runs["eta_note"] is None
+    (stands,) = status(state=State.BACKFILLING, backfills=(row,)).to_json()["backfills"]
+    assert (stands["eta_seconds"], stands["eta_low_seconds"], stands["eta_high_seconds"]) == (None, None, None)
+    assert stands["eta_note"] == "nobody runs it"
 
 
 def test_a_list_has_no_steps_and_absent_things_are_null() -> None:

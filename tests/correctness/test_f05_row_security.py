@@ -23,6 +23,7 @@ def test_a_login_that_policies_bind_is_refused_not_filtered(release: Release) ->
         "ALTER TABLE t FORCE ROW LEVEL SECURITY",
         "CREATE POLICY half ON t USING (other = 1)",
         f"ALTER TABLE t OWNER TO {role}",
+        f"GRANT pg_monitor TO {role}",
         f"GRANT ALL ON SCHEMA orch_target, public TO {role}",
         f"GRANT ALL ON ALL TABLES IN SCHEMA orch_target TO {role}",
     )

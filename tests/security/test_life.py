@@ -41,6 +41,7 @@ def shop(bare: Place) -> Place:
     database = sql.Identifier(bare.database)
     admin.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO sec_runner, sec_shop").format(database))
     admin.execute("GRANT USAGE, CREATE ON SCHEMA public TO sec_shop")
+    admin.execute("GRANT pg_monitor TO sec_runner")
     owner = bare.connect("sec_shop")
     owner.execute("CREATE TABLE orders (id bigint PRIMARY KEY, email text)")
     owner.execute("INSERT INTO orders SELECT n, n || '@example.org' FROM generate_series(1, 500) n")

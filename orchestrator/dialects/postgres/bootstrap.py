@@ -39,6 +39,7 @@ BEGIN
             ADD CONSTRAINT marker_pkey PRIMARY KEY (step_id, lane, turn);
     END IF;
 END $$""",
+    "CREATE TABLE IF NOT EXISTS orch_target.heartbeat (change_id text PRIMARY KEY, at timestamptz NOT NULL)",
     """CREATE TABLE IF NOT EXISTS orch_target.read_switch (
     change_id text PRIMARY KEY,
     percent integer NOT NULL DEFAULT 0 CHECK (percent BETWEEN 0 AND 100),

@@ -45,6 +45,13 @@ def application_name(change_id: str, fence: int, ordinal: int) -> str:
     return f"orch:{hashlib.sha256(change_id.encode()).hexdigest()[:12]}:{fence}:{ordinal}"
 
 
+def place(url: str) -> str:
+    """Where a URL leads, for people: host and port, never who connects or how."""
+    found = psycopg.conninfo.conninfo_to_dict(url)
+    where = [str(found[key]) for key in ("host", "port") if found.get(key)]
+    return ":".join(where) or "local socket"
+
+
 def connect(url: str, name: str) -> psycopg.Connection:
     """An autocommit connection with every setting pinned. Raises Invalid when the target is unreachable."""
     try:

@@ -41,6 +41,11 @@ class PostgresSession:
         self._url = url
         self._captured = captured
 
+    @property
+    def version(self) -> int:
+        """The server's major version."""
+        return self._link.info.server_version // 10000
+
     def rows(self, query: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query. Raises TargetError."""
         with translated():

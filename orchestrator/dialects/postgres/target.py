@@ -6,7 +6,7 @@ Why it exists: it is the dialect's side of the execution protocol (design §5).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ from orchestrator.core.ports import (
 )
 from orchestrator.core.reading import Usage
 from orchestrator.core.step import Step
-from orchestrator.dialects.postgres import bootstrap, connection, kinds
+from orchestrator.dialects.postgres import bootstrap, connection, kinds, parser
 from orchestrator.dialects.postgres.errors import translated
 from orchestrator.dialects.postgres.session import PostgresSession
 from orchestrator.dialects.postgres.snapshot import quoted_name, snapshot
@@ -42,6 +42,8 @@ SELECT pid, backend_start, application_name,
 """Anybody may call itself anything: the role is matched, too, and nothing is read as a fence that is no number (F23)."""
 BUMP_TIMEOUT = "300ms"
 """Over the whole statement: lock_timeout begins anew with each lane whose end is waited for, and they take turns for ever."""
+WATCH_TIMEOUT = "2s"
+"""Over each question of a Signal: half of what a reading may be old, so that a slow one is named before all are stale."""
 _STANDING = "SELECT fence FROM orch_target.fence WHERE change_id = %s"
 _MARKS = """
 SELECT step_id, max(fence) FROM orch_target.marker
@@ -55,9 +57,10 @@ SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHE
 class PostgresTarget:
     """One target database, by URL. Holds no connection of its own."""
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, url: str, replicas: Sequence[str] = ()) -> None:
         self.name = name
         self._url = url
+        self._replicas = {f"{connection.place(url)} ({at})": url for at, url in enumerate(replicas, 1)}
 
     def bootstrap(self) -> list[str]:
         """Create or update schema ``orch_target``; idempotent. Returns what was done. Raises Invalid."""
@@ -140,12 +143,59 @@ class PostgresTarget:
             yield PostgresSession(link, self._url, captured)
 
     @contextmanager
-    def _link(self, name: str) -> Iterator[psycopg.Connection]:
-        link = connection.connect(self._url, name)
+    def watching(self, change_id: str, fence: int, ordinal: int) -> Iterator[PostgresSession]:
+        """A session of ours whose every question is answered within WATCH_TIMEOUT, or refused."""
+        with self._link(connection.application_name(change_id, fence, ordinal)) as link:
+            yield _limited(link)
+
+    @contextmanager
+    def overlooking(self) -> Iterator[PostgresSession]:
+        """A session that only reads, beside a verification; its questions have the same limit."""
+        with self._link("orch:read") as link:
+            with translated():
+                link.execute("SET default_transaction_read_only = on")
+            yield _limited(link)
+
+    @property
+    def replicas(self) -> tuple[str, ...]:
+        """The configured replicas, by name."""
+        return tuple(self._replicas)
+
+    @contextmanager
+    def replica(self, name: str) -> Iterator[PostgresSession]:
+        """A session that only reads, on a replica. Raises Unreachable."""
+        with self._link("orch:read", self._replicas[name]) as link:
+            yield _limited(link)
+
+    @contextmanager
+    def probing(self, query: str) -> Iterator[Callable[[], None]]:
+        """Runs a statement of a person's as the application would, read-only, as often as it is called. Raises TargetError."""
+        if not parser.is_one_statement(query):
+            raise TargetError("it is not one statement", "42601")
+        with self._link("orch:probe") as link, translated():
+            link.execute(
+                "SET default_transaction_read_only = on; SET search_path TO DEFAULT; SET statement_timeout = '60s'"
+            )
+
+            def ask() -> None:
+                with translated():
+                    link.execute(query.encode()).fetchall()
+
+            yield ask
+
+    @contextmanager
+    def _link(self, name: str, url: str | None = None) -> Iterator[psycopg.Connection]:
+        link = connection.connect(url or self._url, name)
         try:
             yield link
         finally:
             link.close()
+
+
+def _limited(link: psycopg.Connection) -> PostgresSession:
+    with translated():
+        link.execute(fill("SET statement_timeout = {limit}", limit=literal(WATCH_TIMEOUT)))
+    return PostgresSession(link)
 
 
 def _locked(link: psycopg.Connection) -> None:

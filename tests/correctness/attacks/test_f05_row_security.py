@@ -30,6 +30,7 @@ def owned(server: Server, maintenance: psycopg.Connection[Any], worker_id: str) 
     role = sql.Identifier(name)
     maintenance.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
     url = embedded.create_database(server, name)
+    maintenance.execute(sql.SQL("GRANT pg_monitor TO {}").format(role))
     maintenance.execute(sql.SQL("GRANT CREATE ON DATABASE {0} TO {0}").format(role))
     target = TargetConfig("shop", make_conninfo(url, user=name))
     with Service(Config(url, {"shop": target})) as bound:
