@@ -46,6 +46,7 @@ change: fill
 operations:
   - rename_column: {table: orders, column: email, to: customer_email}
 backfill: {batch_rows: 20%s}
+readers: {statements: none, reason: the test is about something else}
 gates:
   expand: {approvals: 0}
   backfill: {approvals: 0}
@@ -205,4 +206,11 @@ def on(servers: Pair) -> Callable[..., list[tuple[Any, ...]]]:
 
 
 On = Callable[..., list[tuple[Any, ...]]]
-__all__ = ["Begin", "Filling", "Looking", "On"]
+
+
+def write(on: On, size: str) -> None:
+    """Write so much WAL (``'x'``, ``repeat('x', 1 << 20)``), and have it written out, which a commit of these servers has not."""
+    on(f"SET synchronous_commit = on; SELECT pg_logical_emit_message(true, 'test', {size})")
+
+
+__all__ = ["Begin", "Filling", "Looking", "On", "write"]

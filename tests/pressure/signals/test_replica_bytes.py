@@ -6,13 +6,13 @@ import pytest
 
 from orchestrator.signals.replica_bytes import ReplicaBytes
 from tests.chaos.servers import Pair
-from tests.pressure.conftest import Looking, On
+from tests.pressure.conftest import Looking, On, write
 
 
 def test_bytes_behind_over_what_is_kept(looking: Looking, servers: Pair, on: On) -> None:
     on("SELECT pg_wal_replay_pause()", server=servers.standby)
     try:
-        on("SELECT pg_logical_emit_message(false, 'test', repeat('x', 40 << 20))")
+        write(on, "repeat('x', 40 << 20)")
         ((behind,),) = on("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint FROM pg_stat_replication")
         found = looking.one(ReplicaBytes())
         # wal_keep_size is 2 GB here, and half of max_wal_size as well.

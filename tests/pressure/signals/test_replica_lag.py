@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.signals.replica_lag import ReplicaLag
 from tests.chaos.servers import Pair
-from tests.pressure.conftest import Looking, On
+from tests.pressure.conftest import Looking, On, write
 
 
 def _caught_up(on: On) -> None:
@@ -25,7 +25,7 @@ def test_it_counts_from_when_the_primary_was_beyond(looking: Looking, servers: P
     assert looking.one(signal, 100.0).scale == pytest.approx(0.0, abs=0.1)
     on("SELECT pg_wal_replay_pause()", server=servers.standby)
     try:
-        on("SELECT pg_logical_emit_message(false, 'test', 'x')")
+        write(on, "'x'")
         looking.read(signal, 101.0)
         late = looking.one(signal, 103.5, max_replica_lag=5.0)
         assert late.scale == pytest.approx(2.5 / 5.0, abs=0.05)

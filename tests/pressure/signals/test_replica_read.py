@@ -10,7 +10,7 @@ from orchestrator.core.ports import Reader
 from orchestrator.dialects.postgres.target import PostgresTarget
 from orchestrator.signals.replica_read import ReplicaRead
 from tests.chaos.servers import Pair
-from tests.pressure.conftest import Looking, On
+from tests.pressure.conftest import Looking, On, write
 
 
 def test_position_and_time(looking: Looking, servers: Pair, shop: str, on: On) -> None:
@@ -20,7 +20,7 @@ def test_position_and_time(looking: Looking, servers: Pair, shop: str, on: On) -
     with target.replica(name) as reader:
         on("SELECT pg_wal_replay_pause()", server=servers.standby)
         try:
-            on("SELECT pg_logical_emit_message(false, 'test', 'x')")
+            write(on, "'x'")
             scales = []
             for now in (100.0, 104.0):
                 (found,) = signal.read(replace(looking.sight(now), replicas={name: reader}))
