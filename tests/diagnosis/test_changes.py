@@ -27,7 +27,7 @@ def owned(clinic: Clinic) -> str:
 
 
 def test_a_worker_owns_the_tables_or_is_told_whom_to_join(clinic: Clinic, owned: str) -> None:
-    worker = clinic.login("worker", "orch_worker")
+    worker = clinic.login("worker", "orch_worker", "pg_monitor")
     clinic.world.run(f"REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT SELECT ON orch_target.marker TO {worker}")
     clinic.world.run(f"GRANT SELECT ON orch_target.fence TO {worker}")
     before = clinic.bad(worker)

@@ -184,3 +184,14 @@ def test_a_run_needs_no_more_connections_than_doctor_counts(clinic: Clinic) -> N
     with psycopg.connect(clinic.world.url, autocommit=True) as link:
         clinic.world.to(State.SWITCHED, listen=listen)
     assert 2 <= most <= NEED
+
+
+def test_who_does_not_see_the_load_is_told_what_to_grant(clinic: Clinic) -> None:
+    """The signals of a backfill fail closed without it."""
+    login = clinic.login("blind", options="LOGIN SUPERUSER")
+    assert clinic.looked(login)["target shop: monitoring"].verdict is Verdict.PASS
+    clinic.world.run(f"ALTER ROLE {login} NOSUPERUSER")
+    found = clinic.looked(login)["target shop: monitoring"]
+    assert found.verdict is Verdict.FAIL
+    clinic.obey(found)
+    assert clinic.looked(login)["target shop: monitoring"].verdict is Verdict.PASS

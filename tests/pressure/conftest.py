@@ -111,6 +111,12 @@ class Filling:
         assert after["eta_note"].startswith("stopped: ")
         assert after["throttle"]
 
+    def end_by_itself(self, seconds: float) -> OrchError | None:
+        """What it ends with, within some seconds."""
+        self._thread.join(seconds)
+        assert not self._thread.is_alive()
+        return self.ended
+
     def end(self) -> OrchError | None:
         """Pause it; it ends within a batch or two."""
         if self._thread.is_alive():
