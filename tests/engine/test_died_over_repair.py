@@ -47,17 +47,17 @@ def test_what_a_pending_step_needs_is_brought_about_before_it(world: World) -> N
     """A second failover takes what the first repair had brought about: the fill is pending, and its functions are gone again."""
     world.submit("change_type: {table: orders, column: quantity, to: amount, type: bigint}")
     world.to(State.BACKFILLED)
-    functions = "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'orch_target'::regnamespace AND proname ~ '_[0-9a-f]{12}'"
+    generated = "pronamespace = 'orch_target'::regnamespace AND proname ~ '_[0-9a-f]{12}'"
 
     def lose_the_sync() -> None:
-        made = world.rows(functions)
+        made = world.rows(f"SELECT oid::regprocedure::text FROM pg_proc WHERE {generated}")
         assert made
         world.run(*(f"DROP FUNCTION IF EXISTS {name} CASCADE" for (name,) in made))
 
     lose_the_sync()
     _dies_when_something_is_gone(world, goal=State.SWITCHED, at=2)
     steps = world.service.status("change").steps
-    assert ["pending"] == [step.status for step in steps if step.description.startswith("fill ")]
+    assert [step.status for step in steps if step.description.startswith("fill ")] == ["pending"]
     lose_the_sync()
     world.to(State.COMPLETED)
     assert world.rows("SELECT count(*) FROM orders WHERE amount IS NULL") == [(0,)]
