@@ -184,19 +184,25 @@ def confirm(run: Run) -> None:
     """Observe every Step recorded done whose effect must be visible now; what is lost is brought about again.
 
     A failover to a standby that lacked the last commits is noticed here, and repaired, never trusted. Whoever noticed it
-    may have died over the repair: a Step of an earlier phase that is not done is brought about first. Raises Indeterminate
-    for what only a person can judge.
+    may have died over the repair: a Step of an earlier phase that is not done is brought about, too, in its turn, since what
+    it needs may have been lost once more. Raises Indeterminate for what only a person can judge.
     """
-    for planned in _left_behind(run):
-        ddl.execute(run, planned)
-    for planned in _standing(run):
-        seen = ddl.observed(run, planned)
-        if seen.seen is Seen.FOREIGN:
-            raise ddl.indeterminate(run, planned, seen)
-        if seen.seen is not Seen.DONE:
-            run.registry.step_lost(run.change.id, planned.ordinal, run.lease.fence)
-            run.tell("waiting", "was done and is gone; it is brought about again", planned.ordinal)
+    standing, left = _standing(run), _left_behind(run)
+    for planned in sorted((*standing, *left), key=lambda each: each.ordinal):
+        if planned in left or _is_lost(run, planned):
             ddl.execute(run, planned)
+
+
+def _is_lost(run: Run, planned: PlannedStep) -> bool:
+    """Whether a Step that is recorded done is gone; if so, that is recorded. Raises Indeterminate."""
+    seen = ddl.observed(run, planned)
+    if seen.seen is Seen.FOREIGN:
+        raise ddl.indeterminate(run, planned, seen)
+    if seen.seen is Seen.DONE:
+        return False
+    run.registry.step_lost(run.change.id, planned.ordinal, run.lease.fence)
+    run.tell("waiting", "was done and is gone; it is brought about again", planned.ordinal)
+    return True
 
 
 def _left_behind(run: Run) -> list[PlannedStep]:

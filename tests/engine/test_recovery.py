@@ -277,35 +277,6 @@ def test_a_foreign_relation_under_a_planned_name_is_left_for_a_person(world: Wor
     assert world.to(State.COMPLETED).state is State.COMPLETED
 
 
-def _dies_when_something_is_gone(world: World, *, goal: State) -> None:
-    """A worker that finds a step gone, records so, and dies before it has brought it about again."""
-
-    class Died(Exception):
-        pass
-
-    def die() -> None:
-        raise Died
-
-    with pytest.raises(Died):
-        world.to(goal, listen=_once("waiting", die))
-
-
-def test_a_worker_that_dies_over_a_step_that_was_gone_leaves_it_to_the_next(world: World) -> None:
-    """It has recorded that the step is not done any more; the change rests, and no phase of its own would bring it about."""
-    world.submit("rename_column: {table: orders, column: email, to: mail}")
-    world.to(State.EXPANDED)
-    (change,) = world.rows(
-        "SELECT DISTINCT tgfoid::regproc::text FROM pg_trigger WHERE tgrelid = 'orders'::regclass AND NOT tgisinternal"
-    )
-    world.run(f"DROP FUNCTION {change[0]} CASCADE")
-    _dies_when_something_is_gone(world, goal=State.BACKFILLED)
-    assert [step.status for step in world.service.status("change").steps][:2] == ["done", "pending"]
-    world.run("UPDATE orders SET email = 'late' WHERE id = 1")
-    world.to(State.COMPLETED)
-    assert world.rows("SELECT mail FROM orders WHERE id = 1") == [("late",)]
-    assert world.service.audit_verify() == []
-
-
 def _intend_only(world: World) -> None:
     """Bring about what a worker leaves that died between intent and execution of the first step."""
 
