@@ -38,6 +38,7 @@ def pages() -> dict[str, str]:
     return {
         "operations/index.md": HEAD + "\n".join(_operations()),
         "reference/checks.md": HEAD + "\n".join(_checks()),
+        "reference/signals.md": HEAD + "\n".join(_signals()),
         "reference/states.md": HEAD + "\n".join(_states()),
         "reference/exit-codes.md": HEAD + "\n".join(_exit_codes()),
         "reference/cli.md": HEAD + "\n".join(_cli()),
@@ -155,6 +156,12 @@ def _checks() -> Iterator[str]:
         gates = ", ".join(sorted(gate.value for gate in check.gates))
         yield f"| `{word}` | {question} | {gates} |"
     yield ""
+
+
+def _signals() -> Iterator[str]:
+    yield "# Signals\n\nThe loads at which a backfill slows and stops, read once a second. What cannot be read stops it.\n"
+    for word, signal in sorted(discover("orchestrator.signals").items()):
+        yield f"## `{word}`\n\n{_documentation(sys.modules[signal.__module__])}\n"
 
 
 def _states() -> Iterator[str]:

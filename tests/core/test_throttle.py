@@ -1,14 +1,17 @@
-"""The laws of the throttle, over recorded traces and over whatever hypothesis finds.
+"""The laws of the throttle, over recorded and made-up traces and over whatever hypothesis finds.
 
-The traces are readings as they were taken once a second on a server (scaled so that 1.0 stops): a checkpoint that makes commits
-slow for some seconds, a standby that falls behind and catches up, a storm of lock waits.
+``traces.json`` holds readings of a real server, one a second, scaled so that 1.0 stops (``tests/pressure/record.py``): commits
+while checkpoints are written, a standby that does not replay for some seconds, sessions that wait for our locks. The short ones
+here are made up, each for one thing to be told about it.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -41,6 +44,10 @@ LAG = (
     0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
 )  # fmt: skip
 STORM = (0.0, 0.2, 1.4, 0.0, 2.2, 0.2, 1.0, 0.0, 3.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+RECORDED: dict[str, list[float]] = json.loads((Path(__file__).parent / "traces.json").read_text())
+QUIET = [0.0] * 200
 
 
 def _seen(height: float) -> Ruling:
@@ -186,6 +193,29 @@ def test_each_stop_of_a_storm_halves() -> None:
     assert [drive.stopped for drive in found] == [height >= STOP for height in STORM]
     assert min(drive.flow for drive in found) <= 1 / 2**4 + 0.01
     assert found[-1].flow > 2 * min(drive.flow for drive in found)
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "lag", "storm"])
+def test_a_recorded_trace_stops_when_it_must_and_is_forgotten(name: str) -> None:
+    trace = RECORDED[name]
+    found = _driven([*trace, *QUIET])
+    assert [drive.stopped for drive in found[: len(trace)]] == [height >= STOP for height in trace]
+    assert any(drive.stopped for drive in found), "a trace that stops nothing tells nothing"
+    assert found[-1].flow == 1.0
+    back = [drive.flow for drive in found[len(trace) :]]
+    assert back == sorted(back), "once it is quiet it only becomes more"
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "lag", "storm"])
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_a_recorded_trace_does_not_make_it_swing(name: str, lanes: int) -> None:
+    """It turns from less to more and back no more often than the load itself came and went."""
+    trace = RECORDED[name]
+    flows = [drive.flow for drive in _driven(trace, lanes=lanes)]
+    steps = [after > before for before, after in itertools.pairwise(flows) if after != before]
+    turns = sum(1 for one, other in itertools.pairwise(steps) if one != other)
+    came = sum(1 for before, after in itertools.pairwise(trace) if before < TIGHT <= after)
+    assert turns <= 2 * came
 
 
 def test_one_reading_stops_though_the_smoothed_pressure_is_low() -> None:
