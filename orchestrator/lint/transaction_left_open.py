@@ -27,11 +27,11 @@ def _judge(seen: Situation) -> Iterator[Remark]:
                 )
             opened = act
         elif act.kind in ("commit", "rollback"):
-            if opened is None and seen.wrapped:
+            if seen.wrapped and act is not seen.before[-1]:
                 yield Remark(
                     "ends the tool's own transaction; what follows is not undone on failure", "leave it out", at=act.at
                 )
-            elif opened is None:
+            elif opened is None and not seen.wrapped:
                 yield Remark("no transaction is open here", "leave it out", Tier.MINOR, act.at)
             opened = None
     if opened is not None:

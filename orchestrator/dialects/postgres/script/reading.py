@@ -51,9 +51,11 @@ class Statement:
 
 
 class _Refused(Exception):
-    def __init__(self, message: str, byte: int) -> None:
+    """``at`` counts characters: unlike the places of nodes, which count bytes."""
+
+    def __init__(self, message: str, at: int) -> None:
         super().__init__(message)
-        self.byte = byte
+        self.at = at
 
 
 def read(text: str) -> tuple[Statement, ...]:
@@ -77,7 +79,7 @@ def _cut(text: str) -> Iterator[Statement]:
                 yield from _piece(text, piece.start, piece.end)
             except _Refused as refused:
                 broken += 1
-                error_at = piece.start + _characters(text[piece.start : piece.end], refused.byte)
+                error_at = min(piece.start + refused.at, piece.end)
                 at = resume(text, piece, error_at)
                 yield Statement(text[piece.start : at], piece.start, at, (), str(refused), error_at)
                 if at < piece.end or broken >= MANY:
@@ -172,7 +174,3 @@ class _Places:
             return byte
         index = bisect_right(self._wide, byte - 1)
         return byte - (self._extra[index - 1] if index else 0)
-
-
-def _characters(text: str, byte: int) -> int:
-    return min(_Places(text).character(byte), len(text))
