@@ -1,4 +1,4 @@
-"""Writes the reference pages from the code: operations, states, exit codes, verbs, checks.
+"""Writes the reference pages from the code: operations, lint rules, states, exit codes, verbs, checks.
 
 Why it exists: a reference that is written by hand is wrong within a month. ``make docs`` runs this; a test fails when a page
 and the code disagree. An operation's page shows the plan of its example, as the bundled database plans it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -22,6 +22,7 @@ from orchestrator import embedded
 from orchestrator.config import Config, TargetConfig
 from orchestrator.core import errors
 from orchestrator.core.view import PlanView, StepView
+from orchestrator.lint._model import Tier
 from orchestrator.plugins import discover
 from orchestrator.service import Service
 from state.machine import TRANSITIONS
@@ -42,7 +43,37 @@ def pages() -> dict[str, str]:
         "reference/states.md": HEAD + "\n".join(_states()),
         "reference/exit-codes.md": HEAD + "\n".join(_exit_codes()),
         "reference/cli.md": HEAD + "\n".join(_cli()),
+        **rule_pages(),
     }
+
+
+def rule_pages() -> dict[str, str]:
+    """File name → text of the page of every lint rule, and of their list."""
+    rules = discover("orchestrator.lint")
+    pages = {f"rules/{word}.md": HEAD + "\n".join(_rule(word, rule)) for word, rule in rules.items()}
+    return {"rules/index.md": HEAD + "\n".join(_rules(rules)), **pages}
+
+
+def _rules(rules: Mapping[str, Any]) -> Iterator[str]:
+    yield "# Lint rules\n\nWhat `orch lint` looks for, worst first. How to use it: [Lint migrations](../how-to/lint.md).\n"
+    for tier in Tier:
+        yield f"## {tier.value}: {tier.action}\n\n| rule | what it finds |\n| --- | --- |"
+        for word, rule in rules.items():
+            if rule.tier is tier:
+                yield f"| [{word}]({word}.md) | {_module_page(rule).splitlines()[0]} |"
+        yield ""
+
+
+def _rule(word: str, rule: Any) -> Iterator[str]:
+    yield f"# {word}\n\nTier: **{rule.tier.value}** ({rule.tier.action}).\n"
+    if getattr(rule, "sized", False):
+        yield "One tier less on a table that `--url` shows to be small.\n"
+    yield _module_page(rule) + "\n"
+    yield f"To let one pass: `-- orch:ignore {word}: reason` beside the statement.\n"
+
+
+def _module_page(rule: Any) -> str:
+    return _documentation(sys.modules[rule.judge.__module__])
 
 
 def operation_pages(url: str) -> dict[str, str]:
@@ -215,15 +246,16 @@ def _sql(statements: Iterable[str]) -> str:
 
 
 def main() -> None:
-    """Write every page, and remove those of operations that are gone."""
+    """Write every page, and remove those of operations and rules that are gone."""
     with embedded.running() as server:
         written = pages() | operation_pages(embedded.create_database(server, "docs"))
     for name, text in written.items():
         (HERE / name).parent.mkdir(exist_ok=True)
         (HERE / name).write_text(text, encoding="utf-8")
-    for page in (HERE / "operations").glob("*.md"):
-        if f"operations/{page.name}" not in written:
-            page.unlink()
+    for room in ("operations", "rules"):
+        for page in (HERE / room).glob("*.md"):
+            if f"{room}/{page.name}" not in written:
+                page.unlink()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import acting, light, reading, screens, wiring
+from orchestrator.cli import acting, light, linting, reading, screens, wiring
 from orchestrator.cli.failures import guarded
 from orchestrator.cli.text import out
 from orchestrator.cli.wiring import ConfigFile, Url
@@ -42,6 +42,7 @@ for _verb in (
     acting.abort,
     acting.undo,
     reading.audit,
+    linting.lint,
     screens.worker,
     screens.tui,
     screens.demo,

@@ -30,6 +30,11 @@ def test_the_page_of_every_operation_shows_its_plan_of_today(generator: ModuleTy
     assert there == {*pages, "operations/index.md"}, "run make docs"
 
 
+def test_no_page_of_a_rule_outlives_it(generator: ModuleType) -> None:
+    there = {f"rules/{path.name}" for path in (ROOT / "docs" / "rules").glob("*.md")}
+    assert there == set(generator.rule_pages()), "run make docs"
+
+
 def _are_stored(pages: dict[str, str]) -> None:
     for name, text in pages.items():
         page = ROOT / "docs" / name

@@ -1,0 +1,86 @@
+"""What a linter may know of the database behind a migration: sizes, constraints, indexes, functions, version.
+
+Why it exists: the same statement is harmless on ten rows and an outage on ten million. It is a value, so that rules stay
+pure and a whole run of files shares one look at the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SMALL_ROWS = 10_000
+SMALL_BYTES = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KnownColumn:
+    """``type`` is ``format_type``'s text."""
+
+    type: str
+    not_null: bool = False
+    indexed: bool = False
+    checked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KnownConstraint:
+    """``kind`` as in a Constraint of a script; ``proves`` are the columns that it keeps from NULL."""
+
+    kind: str
+    columns: tuple[str, ...] = ()
+    valid: bool = True
+    proves: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIndex:
+    """``columns`` are those of the key, an empty name for an expression."""
+
+    columns: tuple[str, ...]
+    unique: bool = False
+    valid: bool = True
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTable:
+    """``kind`` as in pg_class.relkind; ``rows`` is an estimate, ``bytes`` includes indexes and TOAST."""
+
+    name: str
+    kind: str = "r"
+    rows: int = 0
+    bytes: int = 0
+    columns: Mapping[str, KnownColumn] = field(default_factory=dict)
+    constraints: Mapping[str, KnownConstraint] = field(default_factory=dict)
+    indexes: Mapping[str, KnownIndex] = field(default_factory=dict)
+    default_partition: bool = False
+    views: tuple[str, ...] = ()
+
+    @property
+    def small(self) -> bool:
+        """Whether a scan or a rewrite is over before anybody notices."""
+        return self.rows < SMALL_ROWS and self.bytes < SMALL_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """``tables`` by qualified name; ``functions`` (qualified) → v, s or i, the most volatile of its overloads; ``domains`` are
+    those with a constraint; ``lock_timeout`` says that the role or the database sets one.
+    """
+
+    version: int
+    search_path: tuple[str, ...] = ("public",)
+    tables: Mapping[str, KnownTable] = field(default_factory=dict)
+    functions: Mapping[str, str] = field(default_factory=dict)
+    domains: frozenset[str] = frozenset()
+    lock_timeout: bool = False
+    utc: bool = False
+
+    def table(self, schema: str, name: str) -> KnownTable | None:
+        """The table as a statement names it."""
+        for each in (schema,) if schema else self.search_path:
+            found = self.tables.get(f"{each}.{name}")
+            if found is not None:
+                return found
+        return None

@@ -1,0 +1,111 @@
+"""Lints one script: every rule over every Act, in order, then what the file's author has answered is taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from orchestrator.core.known import Known
+from orchestrator.dialects.postgres.script.acts import Act
+from orchestrator.dialects.postgres.script.reading import read
+from orchestrator.lint._effects import table_of
+from orchestrator.lint._model import Finding, Remark, Rule, ScriptRule, Tier
+from orchestrator.lint._situation import Situation
+from orchestrator.lint._suppressing import suppressions
+from orchestrator.plugins import discover
+
+ROOM = "orchestrator.lint"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one file, or many, came to."""
+
+    findings: tuple[Finding, ...] = ()
+    files: int = 0
+    statements: int = 0
+    suppressed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    rule: str
+    tier: Tier
+    at: int
+    lock: str | None
+    remark: Remark
+
+
+@lru_cache
+def _rules() -> tuple[dict[type[Act], tuple[tuple[str, Rule], ...]], tuple[tuple[str, ScriptRule], ...]]:
+    by_act: dict[type[Act], tuple[tuple[str, Rule], ...]] = {}
+    whole = []
+    for word, rule in discover(ROOM).items():
+        if isinstance(rule, ScriptRule):
+            whole.append((word, rule))
+        else:
+            for kind in rule.acts:
+                by_act[kind] = (*by_act.get(kind, ()), (word, rule))
+    return by_act, tuple(whole)
+
+
+def lint(text: str, file: str = "-", *, known: Known | None = None, wrapped: bool = False) -> Report:
+    """Judge one script. ``wrapped``: the tool that runs it puts all of it into one transaction."""
+    statements = read(text)
+    seen = Situation(text, statements, suppressions(text, statements), known, wrapped)
+    said = list(_said(seen))
+    kept = [each for each in said if not any(s.covers(each.rule, each.at) for s in seen.suppressions)]
+    findings = sorted((_finding(each, file, text) for each in kept), key=lambda f: (f.line, f.column, f.rule))
+    return Report(tuple(findings), 1, len(statements), len(said) - len(kept))
+
+
+def _said(seen: Situation) -> Iterator[_Said]:
+    by_act, whole = _rules()
+    for statement in seen.statements:
+        seen.begin(statement)
+        for act in statement.acts:
+            for word, rule in (*by_act.get(type(act), ()), *by_act.get(Act, ())):
+                yield from _of_act(word, rule, act, seen)
+            seen.after(act)
+    for word, script_rule in whole:
+        for remark in script_rule.judge(seen):
+            yield _Said(word, remark.tier or script_rule.tier, remark.at or 0, remark.lock, remark)
+
+
+def _of_act(word: str, rule: Rule, act: Act, seen: Situation) -> Iterator[_Said]:
+    table = table_of(act)
+    if not rule.fresh and seen.is_fresh(table):
+        return
+    for remark in rule.judge(act, seen):
+        tier = remark.tier or rule.tier
+        there, said = seen.table(table), remark
+        if rule.sized and there is not None:
+            tier = tier.milder if there.small else tier
+            size = f"{table} has about {there.rows:,} rows, {_size(there.bytes)}"
+            said = replace(remark, message=f"{remark.message} ({size})")
+        lock = seen.effect(act).lock if remark.lock is None else remark.lock or None
+        yield _Said(word, tier, act.at if remark.at is None else remark.at, lock, said)
+
+
+def _size(size: int) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1024:
+            return f"{size} {unit}"
+        size //= 1024
+    return f"{size} TB"
+
+
+def _finding(said: _Said, file: str, text: str) -> Finding:
+    line_start = text.rfind("\n", 0, said.at) + 1
+    line = text.count("\n", 0, said.at) + 1
+    return Finding(
+        file,
+        line,
+        said.at - line_start + 1,
+        said.rule,
+        said.tier,
+        said.lock,
+        said.remark.message,
+        said.remark.safe_way,
+    )

@@ -1,0 +1,44 @@
+"""CONCURRENTLY, or VACUUM, stands in a transaction.
+
+PostgreSQL refuses it there with error 25001, and the migration stops half-way. Tools that wrap a file into a transaction do this
+without a BEGIN in sight.
+
+    BEGIN;
+    CREATE INDEX CONCURRENTLY orders_email ON orders (email);
+
+Safe: a file of its own, marked as not transactional in the way of the tool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.dialects.postgres.script.acts import CreateIndex, DetachPartition, Drop, Refresh, Reindex, Vacuum
+from orchestrator.lint._model import Remark, Rule, Tier
+from orchestrator.lint._situation import Situation
+
+
+def _judge(act: CreateIndex | Drop | Reindex | DetachPartition | Vacuum | Refresh, seen: Situation) -> Iterator[Remark]:
+    alone = isinstance(act, Vacuum) or (not isinstance(act, Refresh) and act.concurrently)
+    if seen.in_transaction and alone and not (isinstance(act, Vacuum) and act.analyze_only):
+        where = "the tool runs this file in one transaction" if seen.open_since is None else "BEGIN stands above it"
+        yield Remark(
+            f"cannot run inside a transaction (error 25001), and {where}",
+            "put it into a migration of its own that is not transactional",
+            lock="",
+        )
+
+
+plugin = Rule(
+    Tier.MAJOR,
+    _judge,
+    (
+        CreateIndex,
+        Drop,
+        Reindex,
+        DetachPartition,
+        Vacuum,
+        Refresh,
+    ),
+    fresh=True,
+)
