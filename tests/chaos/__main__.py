@@ -116,10 +116,13 @@ def _went(scene: Scene, chaos: Chaos, leg: Leg) -> bool:
     for attempt in range(12 + CALM):
         status = scene.prepare(leg.goal)
         if _arrived(status.state, leg.goal):
-            if leg.ask == "undo":
+            if leg.ask != "undo":
+                return True
+            if scene.old_stands:
                 scene.load.bring_back("change")
-            return True
-        if attempt < 12:
+                return True
+            chaos.settle()
+        elif attempt < 12:
             chaos.once()
         else:
             words[chaos.calm().words] = None

@@ -185,7 +185,7 @@ class Scene:
                 self.shapes.stands = True
             if status.state is State.SWITCHED and _behind(goal, State.SWITCHED):
                 self.load.drop_old(CHANGE)
-        if status.gate is not None and any(need.kind == "approval" for need in status.gate.missing):
+        if status.state is not goal and status.gate is not None and any(need.kind == "approval" for need in status.gate.missing):
             with contextlib.suppress(Blocked):
                 self.insist(lambda: self.service.approve(CHANGE))
         return status
@@ -200,6 +200,12 @@ class Scene:
             " AND p.pronamespace = 'orch_target'::regnamespace) > 0)"
         )
         return bool(found[0][0]) and self.status.state not in (State.PLANNED, State.EXPANDING)
+
+    @property
+    def old_stands(self) -> bool:
+        """Whether the old shape can be written, by the catalog: a failover may have taken an undo back that orch recorded."""
+        query = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'things'::regclass AND NOT attisdropped AND attname = "
+        return self.rows(f"{query}'{self.case.field.old}'") == [(1,)]
 
     def abort(self) -> None:
         """Take the applications back to the old shape, then abort."""
