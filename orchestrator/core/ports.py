@@ -163,6 +163,9 @@ class Reader(Protocol):
 class Examiner(Reader, Protocol):
     """A Reader that makes full comparisons, range by range where it can."""
 
+    def on_replicas(self, query: Any, parameters: Sequence[Any] = ()) -> Mapping[str, list[tuple[Any, ...]] | str]:
+        """By name, all rows of a query on each configured replica, or why there are none."""
+
     def compare(self, comparison: Comparison) -> Compared:
         """Ask the question of every row. Raises TargetError."""
 

@@ -16,8 +16,10 @@ from typing import Any
 from orchestrator.core import eta
 from orchestrator.core.catalog import Dependent, TableName
 from orchestrator.core.comparison import Compared, Comparison, Part, Standing, Walk
+from orchestrator.core.control import Control
+from orchestrator.core.errors import OrchError
 from orchestrator.core.plan import Plan
-from orchestrator.core.ports import LockNotGranted, Observation, OutOfTime, Reader, Unclear
+from orchestrator.core.ports import LockNotGranted, Observation, OutOfTime, Reader, Target, TargetError, Unclear
 from orchestrator.core.progress import Listener, Progress, onward
 from orchestrator.core.reading import Proof, Rehearsal, Usage
 from orchestrator.core.step import Step
@@ -44,7 +46,8 @@ class Examining:
     plan: Plan
     listen: Listener
     book: Blank
-    watch: Callable[[TableName], Monitor]
+    target: Target
+    control: Control
     proceed: Callable[[], None] = onward
 
     def rows(self, query: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -82,6 +85,23 @@ class Examining:
     def quiet(self, change_id: str, calls: Mapping[str, int]) -> Mapping[str, float]:
         """For how many seconds each statement was not seen to be called."""
         return self.reader.quiet(change_id, calls)
+
+    def on_replicas(self, query: Any, parameters: Sequence[Any] = ()) -> Mapping[str, list[tuple[Any, ...]] | str]:
+        """By name, all rows of a query on each configured replica, or why there are none."""
+        return {name: self._on_replica(name, query, parameters) for name in self.target.replicas}
+
+    def _on_replica(self, name: str, query: Any, parameters: Sequence[Any]) -> list[tuple[Any, ...]] | str:
+        try:
+            with self.target.replica(name) as replica:
+                return replica.rows(query, parameters)
+        except TargetError as error:
+            return f"SQLSTATE {error.sqlstate}" if error.sqlstate else "the connection was lost"
+        except OrchError:
+            return "it cannot be reached"
+
+    def watch(self, table: TableName) -> Monitor:
+        """Who reads the Signals while a table is compared."""
+        return Monitor(self.target, table, self.plan.change_id, self.target.overlooking, self.control)
 
     def compare(self, comparison: Comparison) -> Compared:
         """Ask the question of every row.

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.core.catalog import TableName
 from orchestrator.core.control import Control
 from orchestrator.core.plan import Check, Plan
 from orchestrator.core.ports import Target
@@ -15,7 +14,6 @@ from orchestrator.core.progress import Listener, Progress, onward
 from orchestrator.core.reading import Usage
 from orchestrator.engine.book import Blank, Book
 from orchestrator.engine.comparing import Examining
-from orchestrator.engine.monitor import Monitor
 from state.model import Evidence, Finding, GateName
 from state.store import Registry
 
@@ -54,12 +52,8 @@ def examining(
 
     ``control`` is what a range is held to; ``captured`` are statements in use that do not come from the target.
     """
-
-    def watch(table: TableName) -> Monitor:
-        return Monitor(target, table, plan.change_id, target.overlooking, control)
-
     with target.reader(captured) as reader:
-        yield Examining(reader, plan, listen, kept or Blank(), watch, proceed)
+        yield Examining(reader, plan, listen, kept or Blank(), target, control, proceed)
 
 
 def run(

@@ -185,7 +185,11 @@ class Scene:
                 self.shapes.stands = True
             if status.state is State.SWITCHED and _behind(goal, State.SWITCHED):
                 self.load.drop_old(CHANGE)
-        if status.state is not goal and status.gate is not None and any(need.kind == "approval" for need in status.gate.missing):
+        if (
+            status.state is not goal
+            and status.gate is not None
+            and any(need.kind == "approval" for need in status.gate.missing)
+        ):
             with contextlib.suppress(Blocked):
                 self.insist(lambda: self.service.approve(CHANGE))
         return status
@@ -204,7 +208,9 @@ class Scene:
     @property
     def old_stands(self) -> bool:
         """Whether the old shape can be written, by the catalog: a failover may have taken an undo back that orch recorded."""
-        query = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'things'::regclass AND NOT attisdropped AND attname = "
+        query = (
+            "SELECT count(*) FROM pg_attribute WHERE attrelid = 'things'::regclass AND NOT attisdropped AND attname = "
+        )
         return self.rows(f"{query}'{self.case.field.old}'") == [(1,)]
 
     def abort(self) -> None:
