@@ -19,7 +19,7 @@ from state.machine import GATE_AHEAD, TERMINAL, WORKING
 from state.model import Event, GateName, State
 from state.store import Registry
 
-UNSKIPPABLE = frozenset({"check", "hold"})
+UNSKIPPABLE = frozenset({"check", "deploy", "hold"})
 """Kinds of requirements that break-glass does not skip."""
 
 
@@ -93,7 +93,7 @@ def _pass_empty(run: Run) -> bool:
 
 
 def _open(run: Run, gate: GateName, break_glass: str | None, captured: Usage | None) -> None:
-    """Open a gate, or raise what is missing. Break-glass skips approvals, soak and window, never Checks."""
+    """Open a gate, or raise what is missing. Break-glass skips approvals, soak, window and freezes, never Checks."""
     gates.fresh(run.registry, run.change, gate, run.target, run.listen, run.stop_unless_ours, captured)
     with run.registry.reading() as connection:
         status = statuses.gate(known.one(connection, run.change.id), gate)

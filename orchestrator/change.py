@@ -181,6 +181,8 @@ def _consistent(found: ChangeFile, document: marked.Document) -> None:
         document.report(
             ("backfill", "max_latency"), "max_latency needs a `probe`, the statement whose latency is meant", key=True
         )
+    if found.switch_reads.deploy is not None and found.switch_reads.by != "external":
+        document.report(("switch_reads", "deploy"), "only `by: external` waits for a deploy", key=True)
     if found.switch_reads.in_schema is not None and found.switch_reads.by != "views":
         document.report(("switch_reads", "in_schema"), "only `by: views` makes a schema of views", key=True)
     if found.readers.reason is None and (found.readers.statements == "none" or found.readers.accept):

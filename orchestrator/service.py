@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator import statuses
 from orchestrator.core.audit import Anchor, Problem, verify
-from orchestrator.core.errors import Blocked, Waiting
+from orchestrator.core.errors import Blocked, Invalid, Waiting
 from orchestrator.core.progress import Listener, Progress, nobody
 from orchestrator.core.reckoning import reckon
 from orchestrator.core.status import Status
 from orchestrator.core.view import Diagnosis, Identity, PlanView, StepView
 from orchestrator.engine.lease import TTL
 from orchestrator.refusals import explained
-from state import known, queries
+from state import freezes, known, queries
 from state.machine import GATE_AHEAD, TERMINAL, WORKING, Command, decide
-from state.model import ChangeRow, Event, EventRow, Evidence, GateName, State
+from state.model import ChangeRow, Event, EventRow, Evidence, Freeze, GateName, State
 from state.store import Registry
 
 if TYPE_CHECKING:
@@ -319,6 +320,31 @@ class Service:
         with explained(), self._registry.reading() as connection:
             tuning.refuse_wrong(known.one(connection, change_id), settings)
         return self._record(change_id, Command.TUNE, settings, version)
+
+    def attest(
+        self, change_id: str, *, deploy: str, release: str, url: str | None = None, version: int | None = None
+    ) -> Status:
+        """Keep as evidence that a deploy has happened; ``release`` is what was deployed. Raises Invalid without words."""
+        said = {"deploy": deploy, "version": release, **({"url": url} if url else {})}
+        if not all(word.strip() and word.isprintable() for word in said.values()):
+            raise Invalid("a deploy has a name and a version, each in one line", f"orch attest {change_id} --help")
+        return self._record(change_id, Command.ATTEST, said, version)
+
+    def freezes(self) -> tuple[Freeze, ...]:
+        """What keeps phases from starting now."""
+        with explained(), self._registry.reading() as connection:
+            return freezes.standing(connection)
+
+    def freeze(
+        self, until: datetime | timedelta | None, *, reason: str, target: str | None = None
+    ) -> tuple[Freeze, ...]:
+        """Let no phase start until then, on one target or on all; None lifts. What runs goes on to its end."""
+        if target is not None:
+            self._config.target(target)
+        with explained():
+            moment = self._registry.now() + until if isinstance(until, timedelta) else until
+            self._registry.freeze(moment, reason, target)
+        return self.freezes()
 
     def abort(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
         """Record that everything is to be undone; ``advance`` or a worker carries it out."""

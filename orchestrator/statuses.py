@@ -93,8 +93,19 @@ def gate(known: Known, name: GateName) -> GateStatus:
         since=_since(known, name),
         hold=row.hold,
         now=known.now,
+        freezes=known.freezes,
+        awaits=_awaits(row, name),
+        deploys=known.deploys,
     )
     return judge(facts)
+
+
+def _awaits(row: ChangeRow, name: GateName) -> str | None:
+    """The deploy by which readers switch, where they do not ask orch."""
+    switch = row.definition.get("switch_reads") or {}
+    if name is not GateName.SWITCH_READS or switch.get("by") != "external":
+        return None
+    return switch.get("deploy") or ""
 
 
 def _since(known: Known, name: GateName) -> datetime | None:

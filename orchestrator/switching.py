@@ -1,21 +1,16 @@
 """How a change file says that readers switch to the new shape.
 
-Why it exists: reads are switched by a flag that the application asks, or by a schema of views that a version looks into first.
+Why it exists: reads are switched by a flag that the application asks, by a schema of views that a version looks into first, or by
+a deploy that orch is told of.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 _TAKEN = ("information_schema", "orch", "orch_target", "public")
-
-
-def _by(value: Any) -> Any:
-    if value == "external":
-        raise ValueError(f"{value!r} is not available in this version; use flag or views")
-    return value
 
 
 def _schema(value: str) -> str:
@@ -31,7 +26,11 @@ class SwitchSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    by: Annotated[Literal["flag", "views"], BeforeValidator(_by)] = "flag"
+    by: Literal["flag", "views", "external"] = "flag"
+    deploy: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        default=None,
+        description="with `by: external`, the deploy that `orch attest` must name; any, unless told otherwise",
+    )
     in_schema: Annotated[str, AfterValidator(_schema)] | None = Field(
         default=None,
         description="where the new version's views are; the change's id, with _ for -, unless told otherwise",
@@ -39,4 +38,4 @@ class SwitchSettings(BaseModel):
 
     def views(self, change: str) -> str | None:
         """The schema of the new version's views, where reads are switched by views."""
-        return None if self.by == "flag" else self.in_schema or change.replace("-", "_")
+        return None if self.by != "views" else self.in_schema or change.replace("-", "_")

@@ -55,13 +55,14 @@ INTENTS = frozenset(
         Event.HELD,
         Event.RESUMED,
         Event.TUNED,
+        Event.DEPLOYED,
         Event.REQUESTED,
         Event.ABORT_STARTED,
         Event.UNDO_STARTED,
         Event.UNSWITCH_STARTED,
     }
 )
-"""Events that say what a person wants; ``orch.record_intent`` and ``orch.record_tuning`` alone write them."""
+"""Events that say what a person wants; functions of their own alone write them."""
 _INTENT_REFUSALS: dict[str, tuple[type[RegistryError], str]] = {
     "OR005": (StaleView, _LOOK),
     "OR006": (ReasonRequired, "say why: --reason …"),
@@ -110,7 +111,7 @@ def decide_gate(
     words = (change_id, gate.value, decision, plan_sha256, evidence_sha256, cast(reason, Text))
     call = func.orch.decide_gate(*words, cast(valid_for, Interval), seen)
     said = call.table_valued(*(column.name for column in tables.approval.columns)).render_derived()
-    with _explained(change_id, REFUSALS):
+    with explained(change_id, REFUSALS):
         return rows.approval_row(connection.execute(select(said)).one())
 
 
@@ -119,7 +120,7 @@ def record_intent(
 ) -> ChangeRow:
     """Write down what ``session_user`` wants. Raises Refused, StaleView, ReasonRequired, NotGranted, UnknownChange."""
     call = _intent(change_id, event, data, cast(seen_version, Integer))
-    with _explained(change_id, _INTENT_REFUSALS):
+    with explained(change_id):
         connection.execute(select(call))
     return queries.change(connection, change_id)
 
@@ -127,6 +128,9 @@ def record_intent(
 def _intent(change_id: str, event: Event, data: Mapping[str, Any], seen: Any) -> Any:
     if event is Event.TUNED:
         return func.orch.record_tuning(change_id, cast(dict(data), JSONB), seen)
+    if event is Event.DEPLOYED:
+        said = (cast(data.get(name), Text) for name in ("deploy", "version", "url"))
+        return func.orch.record_deploy(change_id, *said, seen)
     reason = cast(data["reason"] if event is Event.HELD else data.get("reason"), Text)
     gate = cast(data["gate"] if event is Event.REQUESTED else None, Text)
     return func.orch.record_intent(change_id, event.value, reason, gate, seen)
@@ -140,7 +144,10 @@ def _facts(evidence: Evidence, since: datetime | None) -> dict[str, object]:
 
 
 @contextmanager
-def _explained(change_id: str, known: Mapping[str, tuple[type[RegistryError], str]]) -> Iterator[None]:
+def explained(
+    change_id: str, known: Mapping[str, tuple[type[RegistryError], str]] = _INTENT_REFUSALS
+) -> Iterator[None]:
+    """Turn what a function of the Registry raises into what it means."""
     try:
         yield
     except DBAPIError as error:

@@ -15,10 +15,10 @@ from typing import Any
 from sqlalchemy import Connection, DateTime, Select, Table, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from state import queries, rows, tables
+from state import freezes, queries, rows, tables
 from state.errors import UnknownChange
 from state.machine import GATE_AHEAD, MOVES, TERMINAL
-from state.model import BackfillRow, ChangeRow, ComparisonRow, Event, Evidence, StepRow
+from state.model import BackfillRow, ChangeRow, ComparisonRow, Deploy, Event, Evidence, Freeze, StepRow
 from state.queries import LeaseView, StandingApproval
 
 LATELY = timedelta(days=7)
@@ -30,7 +30,8 @@ class Known:
     """One Change with everything about it. ``evidence`` is the latest at the gate ahead, under the Plan of today.
 
     ``rests_since`` is when it came to where it is, ``now`` the Registry's clock; ``asked`` whether ``advance`` was asked for
-    after evidence was taken last; ``tuned`` what the backfill is held to instead of what the file says.
+    after evidence was taken last; ``tuned`` what the backfill is held to instead of what the file says; ``freezes`` are those
+    that bind it, ``deploys`` what was attested since it came to where it is.
     """
 
     change: ChangeRow
@@ -44,6 +45,8 @@ class Known:
     asked: bool
     now: datetime
     tuned: Mapping[str, Any] = field(default_factory=dict)
+    freezes: tuple[Freeze, ...] = ()
+    deploys: tuple[Deploy, ...] = ()
 
 
 def one(connection: Connection, change_id: str) -> Known:
@@ -81,6 +84,8 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
     since = _rests_since(connection, resting)
     asked = _asked(connection, resting)
     tuned = queries.tuned(connection, ids)
+    frozen = freezes.standing(connection)
+    deploys = queries.deploys(connection, resting)
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     return [
         Known(
@@ -95,6 +100,8 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
             asked=change.id in asked,
             now=now,
             tuned=tuned.get(change.id, {}),
+            freezes=tuple(each for each in frozen if each.target in (None, change.target)),
+            deploys=tuple(each for each in deploys.get(change.id, ()) if each.at >= since[change.id]),
         )
         for change in changes
     ]

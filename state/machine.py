@@ -98,6 +98,7 @@ _STANDS: dict[tuple[State | None, Event], Edge] = {
     **_standing((E.EVIDENCE,), _LIVE, "checks were run"),
     **_standing((E.HELD, E.RESUMED), _LIVE, "a hold was set or lifted"),
     **_standing((E.TUNED,), _LIVE, "what the backfill is held to was changed"),
+    **_standing((E.DEPLOYED,), _LIVE, "a deploy was attested"),
 }
 
 TRANSITIONS: Mapping[tuple[State | None, Event], Edge] = _MOVES | _STANDS
@@ -120,6 +121,7 @@ class Command(StrEnum):
     HOLD = "pause"
     RESUME = "resume"
     TUNE = "tune"
+    ATTEST = "attest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ _PLAIN = {
     Command.HOLD: E.HELD,
     Command.RESUME: E.RESUMED,
     Command.TUNE: E.TUNED,
+    Command.ATTEST: E.DEPLOYED,
 }
 
 

@@ -96,6 +96,7 @@ class Event(StrEnum):
     RESUMED = "hold.lifted"
     REQUESTED = "advance.requested"
     TUNED = "backfill.tuned"
+    DEPLOYED = "deploy.attested"
     BREAK_GLASS = "break_glass.used"
 
 
@@ -114,6 +115,39 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105 - a verdict, not a secret
     FAIL = "fail"
     UNKNOWN = "unknown"
+
+
+class RegistryEvent(StrEnum):
+    """What is said of the whole Registry; its events name no Change (``OF_NONE``)."""
+
+    FROZEN = "freeze.set"
+    THAWED = "freeze.lifted"
+
+
+OF_NONE = ""
+"""The Change that events of the whole Registry name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """No phase starts until then; on every Target where ``target`` is None."""
+
+    until: datetime
+    reason: str
+    actor: str
+    at: datetime
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """A deploy that somebody says has happened."""
+
+    deploy: str
+    version: str
+    url: str | None
+    actor: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from state.model import (
     Approval,
     BackfillRow,
     ChangeRow,
+    Deploy,
     Event,
     EventRow,
     Evidence,
@@ -265,6 +266,18 @@ def tuned(connection: Connection, change_ids: Collection[str]) -> dict[str, dict
             found.setdefault(event.change_id, {}).update(event.data)
         else:
             found.pop(event.change_id, None)
+    return found
+
+
+def deploys(connection: Connection, change_ids: Collection[str]) -> dict[str, list[Deploy]]:
+    """What was attested of each Change, in order."""
+    column = tables.event.c
+    told = (column.change_id == func.any(list(change_ids)), column.kind == Event.DEPLOYED.value)
+    found: dict[str, list[Deploy]] = {}
+    for event in map(rows.event_row, connection.execute(select(tables.event).where(*told).order_by(column.seq))):
+        deploy, version, url = (event.data.get(name) for name in ("deploy", "version", "url"))
+        said = Deploy(str(deploy), str(version), url, event.actor, datetime.fromisoformat(event.at))
+        found.setdefault(event.change_id, []).append(said)
     return found
 
 

@@ -17,7 +17,7 @@ import psycopg
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from state import comparisons, deciding, lease, recording, steps, submitting
+from state import comparisons, deciding, freezes, lease, recording, steps, submitting
 from state.connect import engine
 from state.errors import Forbidden, NotReady, Occupied, RegistryError, Unprivileged, Unreachable
 from state.machine import Refused
@@ -26,7 +26,7 @@ from state.submitting import NewChange, NewStep
 
 __all__ = ["SCHEMA_VERSION", "NewChange", "NewStep", "Registry"]
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 """The version of ``migrations_meta`` this code was written for."""
 
 RECORDABLE = frozenset(Event) - {
@@ -174,6 +174,15 @@ class Registry:
     def tune(self, change_id: str, settings: Mapping[str, Any]) -> ChangeRow:
         """Hold the backfill to other settings from now on. Raises as ``record``."""
         return self.record(change_id, Event.TUNED, settings)
+
+    def attest(self, change_id: str, said: Mapping[str, str]) -> ChangeRow:
+        """Keep that a deploy has happened: its name, version and URL. Raises as ``record``."""
+        return self.record(change_id, Event.DEPLOYED, said)
+
+    def freeze(self, until: datetime | None, reason: str, target: str | None = None) -> None:
+        """Let no phase start until then, on one Target or on all; None lifts. Raises Refused, ReasonRequired, NotGranted."""
+        with self._writing() as connection:
+            freezes.record(connection, until, reason, target)
 
     def request(self, change_id: str, gate: GateName) -> ChangeRow:
         """Ask for a Gate, so that a worker goes through it once it is ready. Raises as ``record``."""

@@ -30,7 +30,7 @@ Gate = Annotated[GateName | None, typer.Option("--gate", help="The gate meant, i
 NoRun = Annotated[bool, typer.Option("--no-run", help="Only record the intent; a worker does it.")]
 
 
-def _tell(status: "Status", as_json: bool, said: str) -> None:
+def tell(status: "Status", as_json: bool, said: str) -> None:
     """Say what was done and where the change stands now."""
     if as_json:
         data(status.to_json())
@@ -60,7 +60,7 @@ def submit(file: ChangePath, as_json: AsJson = False, url: Url = None, config: C
     source = read(file)
     with opened(url, config) as service:
         status, changed = service.submit(source, file)
-    _tell(status, as_json, "submitted" if changed else "unchanged")
+    tell(status, as_json, "submitted" if changed else "unchanged")
 
 
 def _wait(text: str | None) -> float:
@@ -100,13 +100,13 @@ def advance(
             raise Invalid("--no-run goes with none of --through, --wait, --break-glass", "orch advance ID --no-run")
         with opened(url, config) as service:
             status = service.request(change)
-        _tell(status, as_json, "asked to advance")
+        tell(status, as_json, "asked to advance")
         return
     with opened(url, config) as service, listener() as listen:
         status = service.advance(
             change, through=through, wait=patience, break_glass=reason, statements=statements, listen=listen
         )
-    _tell(status, as_json, "advanced")
+    tell(status, as_json, "advanced")
 
 
 def approve(
@@ -131,7 +131,7 @@ def approve(
             status = service.approve(
                 change, gate=gate, reason=reason, version=seen.version, statements=statements, listen=listen
             )
-    _tell(status, as_json, "approved")
+    tell(status, as_json, "approved")
     if not as_json and status.gate is not None and status.gate.missing:
         out([f"{status.gate.phase.value} still waits for:", *statustext.needs(status, missing=True)])
 
@@ -147,7 +147,7 @@ def reject(
     """Refuse consent to the gate ahead, and void earlier approvals."""
     with opened(url, config) as service:
         status = service.reject(change, reason=reason, gate=gate)
-    _tell(status, as_json, "rejected")
+    tell(status, as_json, "rejected")
 
 
 def pause(
@@ -160,7 +160,7 @@ def pause(
     """Hold a change; a running backfill stops within its batch."""
     with opened(url, config) as service:
         status = service.pause(change, reason=reason or "no reason given")
-    _tell(status, as_json, "paused")
+    tell(status, as_json, "paused")
 
 
 def resume(
@@ -173,7 +173,7 @@ def resume(
     """Lift the hold."""
     with opened(url, config) as service:
         status = service.resume(change, reason=reason)
-    _tell(status, as_json, "resumed")
+    tell(status, as_json, "resumed")
 
 
 def tune(
@@ -209,7 +209,7 @@ def tune(
     settings = {name: None if value == "none" else value for name, value in given.items() if value is not None}
     with opened(url, config) as service:
         status = service.tune(change, settings)
-    _tell(status, as_json, "tuned")
+    tell(status, as_json, "tuned")
 
 
 def abort(
@@ -224,7 +224,7 @@ def abort(
     with opened(url, config) as service:
         status = service.abort(change, reason=reason)
         status = status if no_run else _carried_out(service, change)
-    _tell(status, as_json, "abort recorded" if no_run else "aborted")
+    tell(status, as_json, "abort recorded" if no_run else "aborted")
 
 
 def undo(
@@ -239,7 +239,7 @@ def undo(
     with opened(url, config) as service:
         status = service.undo(change, reason=reason)
         status = status if no_run else _carried_out(service, change)
-    _tell(status, as_json, "undo recorded" if no_run else "undone")
+    tell(status, as_json, "undo recorded" if no_run else "undone")
 
 
 def _carried_out(service: "Service", change: str) -> "Status":

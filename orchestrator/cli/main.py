@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import acting, light, linting, reading, screens, wiring
+from orchestrator.cli import acting, light, linting, reading, saying, screens, wiring
 from orchestrator.cli.failures import guarded
 from orchestrator.cli.text import out
 from orchestrator.cli.wiring import ConfigFile, Url
@@ -41,6 +41,8 @@ for _verb in (
     acting.tune,
     acting.abort,
     acting.undo,
+    saying.attest,
+    saying.freeze,
     reading.audit,
     linting.lint,
     screens.worker,

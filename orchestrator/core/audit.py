@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from state.digest import evidence_sha256, plan_sha256
 from state.machine import Folded, Refused, apply
-from state.model import Approval, ChangeRow, Event, EventRow, Evidence, StepRow, StepStatus
+from state.model import OF_NONE, Approval, ChangeRow, Event, EventRow, Evidence, StepRow, StepStatus
 
 GENESIS = "0" * 64
 """What the first link hashes in place of a predecessor."""
@@ -143,7 +143,8 @@ def _rows(history: Sequence[EventRow], changes: Sequence[ChangeRow], steps: Sequ
     stored = {change.id: change for change in changes}
     told: dict[str, list[EventRow]] = {}
     for event in history:
-        told.setdefault(event.change_id, []).append(event)
+        if event.change_id != OF_NONE:
+            told.setdefault(event.change_id, []).append(event)
     for change_id in sorted(stored.keys() | told.keys()):
         if change_id not in stored:
             yield Problem(None, change_id, "the history tells of it, but its row is gone")

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.core.duration import window, words
 from orchestrator.core.errors import Blocked, OrchError, Stale, Waiting
-from state.model import Approval, Evidence, GateName, Hold, Verdict
+from state.model import Approval, Deploy, Evidence, Freeze, GateName, Hold, Verdict
 
 EVIDENCE_MAX_AGE = timedelta(minutes=10)
 """Older evidence is taken again before a gate opens (design §4)."""
@@ -30,7 +30,10 @@ class GatePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One thing a Gate asks for. ``kind`` is check, approval (fail: what was approved has changed), soak, window or hold."""
+    """One thing a Gate asks for.
+
+    ``kind`` is check, approval (fail: what was approved has changed), soak, window, deploy, freeze or hold.
+    """
 
     kind: str
     name: str
@@ -56,7 +59,8 @@ class GateStatus:
 @dataclass(frozen=True, slots=True)
 class GateFacts:
     """All that the judgement rests on. ``since`` is when soak began to run; ``approvals`` are those that stand (not
-    expired, void or vetoed); ``rejection`` is the last word against, ``void`` how many approvals no longer count.
+    expired, void or vetoed); ``rejection`` is the last word against, ``void`` how many approvals no longer count. ``awaits`` is
+    the deploy that must have been attested, any where that is empty; ``deploys`` are those that were.
     """
 
     gate: GateName
@@ -72,11 +76,22 @@ class GateFacts:
     since: datetime | None
     hold: Hold | None
     now: datetime
+    freezes: Sequence[Freeze] = ()
+    awaits: str | None = None
+    deploys: Sequence[Deploy] = ()
 
 
 def judge(facts: GateFacts) -> GateStatus:
     """Judge a Gate. Checks come first, since nothing bypasses them."""
-    needs = (*_checks(facts), *_approvals(facts), *_soak(facts), *_window(facts), *_hold(facts))
+    needs = (
+        *_checks(facts),
+        *_approvals(facts),
+        *_soak(facts),
+        *_window(facts),
+        *_deploy(facts),
+        *_freeze(facts),
+        *_hold(facts),
+    )
     ready = all(need.verdict is Verdict.PASS for need in needs)
     return GateStatus(facts.gate, ready, needs, facts.evidence_sha256)
 
@@ -152,6 +167,29 @@ def _window(facts: GateFacts) -> tuple[Requirement, ...]:
     return (Requirement("window", "window", verdict, f"{'open' if is_open else 'closed'}: {facts.policy.window}"),)
 
 
+def _deploy(facts: GateFacts) -> tuple[Requirement, ...]:
+    if facts.awaits is None:
+        return ()
+    fits = [said for said in facts.deploys if said.deploy == facts.awaits or not facts.awaits]
+    if fits:
+        said = fits[-1]
+        where = f", {said.url}" if said.url else ""
+        detail = f"{said.deploy} {said.version}, attested by {said.actor}{where}"
+        return (Requirement("deploy", "deploy", Verdict.PASS, detail),)
+    what = f"the deploy of {facts.awaits}" if facts.awaits else "a deploy"
+    detail = f"{what} that reads the new shape is not attested since the backfill ended"
+    return (Requirement("deploy", "deploy", Verdict.UNKNOWN, detail),)
+
+
+def _freeze(facts: GateFacts) -> tuple[Requirement, ...]:
+    return tuple(
+        Requirement(
+            "freeze", "freeze", Verdict.UNKNOWN, f"until {each.until:%Y-%m-%d %H:%M}Z, {each.actor}: {each.reason}"
+        )
+        for each in facts.freezes
+    )
+
+
 def _hold(facts: GateFacts) -> tuple[Requirement, ...]:
     if facts.hold is None:
         return ()
@@ -169,6 +207,10 @@ def refusal(change_id: str, status: GateStatus) -> OrchError:
         return Blocked(message, f"repair what the check names, then orch verify {change_id}")
     if "hold" in kinds:
         return Waiting(message, f"orch resume {change_id}")
+    if "freeze" in kinds:
+        return Waiting(message, "orch freeze shows who froze what; orch freeze --lift ends it")
+    if "deploy" in kinds:
+        return Waiting(message, f"deploy, then orch attest {change_id} --deploy NAME --version VERSION")
     if "approval" in kinds:
         return Waiting(message, f"orch approve {change_id}")
     return Waiting(message, f"orch advance {change_id} --wait 1h")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
+from state import freezes, queries
 from state.digest import NO_FINDINGS
 from state.errors import Forbidden, NotGranted, ReasonRequired, RequesterMayNot, StaleApproval, StaleView, Unprivileged
 from state.machine import Refused
@@ -40,6 +42,11 @@ FORGED = {
     "a link of the chain": "SELECT orch.link_event('orders-email', 'gate.approved', '{}')",
     "an event": "INSERT INTO orch.event SELECT * FROM orch.event",
     "an event by function": "SELECT orch.append_event('orders-email', 'expand.passed', '{}')",
+    "a freeze by function": "SELECT orch.append_event('', 'freeze.set', '{}')",
+    "a thaw by function": "SELECT orch.append_event('', 'freeze.lifted', '{}')",
+    "an event of no change": "SELECT orch.append_event('', 'step.done', '{}')",
+    "a deploy by function": "SELECT orch.append_event('orders-email', 'deploy.attested', '{}')",
+    "tuning by function": "SELECT orch.append_event('orders-email', 'backfill.tuned', '{}')",
     "evidence": "INSERT INTO orch.evidence (change_id, gate, plan_sha256, sha256, findings, at)"
     " VALUES ('orders-email', 'expand', '', '', '[]', now())",
     "a state": "UPDATE orch.change SET state = 'expanded'",
@@ -222,4 +229,24 @@ def test_what_an_operator_may_want(place: Place, worker: Registry) -> None:
     with pytest.raises(psycopg.Error, match="no intent"):
         place.connect("sec_ada").execute("SELECT orch.record_intent('orders-email', 'expand.passed', 'x', NULL)")
     assert ada.record(ID, Event.ABORT_STARTED, {"reason": "wrong file"}).state is State.ABORTING
+    assert audit(place.registry()) == []
+
+
+def test_who_may_freeze_and_who_may_attest(worker: Registry, place: Place) -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    for login in ("sec_worker", "sec_auditor", "sec_nobody"):
+        with pytest.raises((NotGranted, Unprivileged, Forbidden)):
+            place.registry(login).freeze(until, "mine")
+    place.registry("sec_ada").freeze(until, "the sale is on")
+    with pytest.raises((NotGranted, Unprivileged, Forbidden)):
+        worker.freeze(None, "let me through")
+    said = {"deploy": "shop", "version": "2.4"}
+    for login in ("sec_auditor", "sec_nobody"):
+        with pytest.raises((NotGranted, Unprivileged, Forbidden)):
+            place.registry(login).attest(ID, said)
+    worker.attest(ID, said)
+    with place.registry().reading() as connection:
+        (freeze,) = freezes.standing(connection)
+        (deploy,) = queries.deploys(connection, [ID])[ID]
+    assert (freeze.actor, freeze.until, deploy.actor) == ("sec_ada", until, "sec_worker")
     assert audit(place.registry()) == []

@@ -245,7 +245,7 @@ def test_whatever_happens_the_history_leads_to_the_rows(registry: Registry) -> N
     walks = iter(range(10_000))
 
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-    @given(some.lists(some.integers(0, 2**16), min_size=20, max_size=45))
+    @given(some.lists(some.integers(0, 2**16), min_size=25, max_size=60))
     def walk(choices: list[int]) -> None:
         seen.update(_walk(registry, f"walk-{next(walks)}", choices))
 
