@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from orchestrator.checks._judge import judged
+from orchestrator.checks._statements import SHOWN, missed, short, told
 from orchestrator.core.catalog import TableName
 from orchestrator.core.duration import words
 from orchestrator.core.plan import Plan, takes_away
@@ -19,8 +20,6 @@ from orchestrator.core.step import ParkColumn, ParkTable
 from orchestrator.core.viewstep import CreateView, RenameColumn, RenameTable
 from state.model import Finding, GateName, Verdict
 
-_SHOWN = 5
-_TEXT = 160
 _ACCEPTED = {How.STAR: "star", How.WHOLE_ROW: "whole_row"}
 _SESSIONS = """
 SELECT a.application_name, count(*) FROM pg_catalog.pg_stat_activity a
@@ -47,7 +46,7 @@ class NothingReadsOld:
 def _sessions(pattern: str, reader: Reader) -> Finding:
     def count() -> tuple[int, tuple[str, ...]]:
         found = reader.rows(_SESSIONS, (pattern,))
-        return sum(number for _, number in found), tuple(str(name) for name, _ in found[:_SHOWN])
+        return sum(number for _, number in found), tuple(str(name) for name, _ in found[:SHOWN])
 
     return judged("nothing_reads_old:sessions", f"application_name LIKE {pattern}", "sessions of old versions", count)
 
@@ -120,19 +119,19 @@ def _statements(
     found = [each for each in proof.reads if each not in accepted]
     alive, over = _alive(plan, usage, found, reader)
     suspicious = [each for each in proof.unread if each.named]
-    short = _too_short(plan, usage.coverage)
+    lately = _too_short(plan, usage.coverage)
     verdict = (
-        Verdict.FAIL if alive else Verdict.UNKNOWN if suspicious or short or usage.coverage.hidden else Verdict.PASS
+        Verdict.FAIL if alive else Verdict.UNKNOWN if suspicious or lately or usage.coverage.hidden else Verdict.PASS
     )
     parts = [f"{len(alive)} of {proof.judged} statements in use depend on the old shape"]
-    parts += [_told(each) for each in alive[:_SHOWN]]
+    parts += [told(each) for each in alive[:SHOWN]]
     parts += [f"{len(over)} more did, not called for {words(plan.readers.period)}"] if over else []
     parts += [f"{len(accepted)} accepted by the change: {plan.readers.reason}"] if accepted else []
     parts += [
-        f"cannot be judged, and names it: {_short(each.statement.text)}: {each.why}" for each in suspicious[:_SHOWN]
+        f"cannot be judged, and names it: {short(each.statement.text)}: {each.why}" for each in suspicious[:SHOWN]
     ]
-    parts += [*short, *_coverage(usage.coverage, proof)]
-    samples = tuple(sorted(each.statement.digest for each in alive)[:_SHOWN])
+    parts += [*lately, *missed(usage.coverage, proof)]
+    samples = tuple(sorted(each.statement.digest for each in alive)[:SHOWN])
     return Finding(
         name, definition, verdict, len(alive), samples, "; ".join(parts), proof.judged, time.monotonic() - started
     )
@@ -161,50 +160,17 @@ def _too_short(plan: Plan, coverage: Coverage) -> list[str]:
     return [f"observed for {words(coverage.observed)} of {words(plan.readers.period)}"]
 
 
-def _coverage(coverage: Coverage, proof: Proof) -> list[str]:
-    """What the source and the clone may have missed."""
-    found = [f"source {coverage.source} with {coverage.total} statements"]
-    if coverage.track:
-        found.append(f"track = {coverage.track}")
-    if coverage.observed is not None:
-        found.append(f"since {words(coverage.observed)}")
-    if coverage.evicted:
-        found.append(f"{coverage.evicted} evictions")
-    if coverage.hidden:
-        found.append(f"{coverage.hidden} statements hidden from this login (GRANT pg_read_all_stats TO it)")
-    if proof.unread:
-        found.append(f"{len(proof.unread)} did not plan before either, or are utility statements")
-    if proof.lacks:
-        found.append(f"{proof.lacks} objects are not on the clone")
-    return [", ".join(found)]
-
-
-def _told(found: Reads) -> str:
-    statement = found.statement
-    calls = (
-        ""
-        if statement.calls is None
-        else f" (called {statement.calls:,}×{f' by {statement.user}' if statement.user else ''})"
-    )
-    return f"{statement.digest}{calls}: {found.how.value}: {found.why}: {_short(statement.text)}"
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _TEXT else line[: _TEXT - 1] + "…"
-
-
 def _functions(definition: str, proof: Proof) -> Finding:
     sure = [each for each in proof.bodies if each.sure]
     verdict = Verdict.FAIL if sure else Verdict.UNKNOWN if proof.bodies else Verdict.PASS
-    told = [
+    named = [
         f"{each.name}: {each.why}{'' if each.sure else ' (as a text only: look at it)'}"
-        for each in proof.bodies[:_SHOWN]
+        for each in proof.bodies[:SHOWN]
     ]
-    detail = "; ".join([f"{len(proof.bodies)} of {proof.functions} functions depend on the old shape", *told])
+    detail = "; ".join([f"{len(proof.bodies)} of {proof.functions} functions depend on the old shape", *named])
     if proof.untried:
-        detail += f"; writes that could not be tried: {', '.join(proof.untried[:_SHOWN])}"
-    samples = tuple(each.name for each in proof.bodies[:_SHOWN])
+        detail += f"; writes that could not be tried: {', '.join(proof.untried[:SHOWN])}"
+    samples = tuple(each.name for each in proof.bodies[:SHOWN])
     return Finding(
         "nothing_reads_old:functions", definition, verdict, len(proof.bodies), samples, detail, proof.functions
     )
