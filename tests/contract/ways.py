@@ -25,7 +25,10 @@ REFUSED, VOID, FOREIGN = 4, 6, 7
 
 @dataclass(frozen=True)
 class Way:
-    """What goes wrong after the switch, the code of the refusal with words of it, and the repair."""
+    """What goes wrong after the switch, the code of the refusal with words of it, and the repair.
+
+    ``before`` is what the table has of its own before the change is submitted.
+    """
 
     wrong: tuple[str, ...]
     words: str
@@ -33,6 +36,7 @@ class Way:
     code: int = REFUSED
     operation: str = RENAME
     more: str = QUICK
+    before: tuple[str, ...] = ()
 
 
 def named(template: str, value: str) -> str:
@@ -42,6 +46,7 @@ def named(template: str, value: str) -> str:
 
 def refused_then_allowed(world: World, way: Way) -> State:
     """Contract must be refused with the Way's code and nothing touched; where it is once that is repaired."""
+    world.run(*way.before)
     world.submit(way.operation, more=way.more)
     world.to(State.SWITCHED)
     world.run(*way.wrong)

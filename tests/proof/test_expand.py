@@ -90,7 +90,7 @@ def test_where_no_clone_can_be_made_it_is_told_now_and_not_at_contract(
 
     monkeypatch.setattr(dump, "program", none)
     release.run("SELECT email FROM orders")
-    release.submit(RENAME, more="")
+    release.submit(RENAME, more="readers: {period: 0s}\n")
     found = _found(release)
     assert found.verdict is Verdict.UNKNOWN
     assert "there is no pg_dump here; install the PostgreSQL client programs" in found.detail
