@@ -223,6 +223,17 @@ class Service:
 
     # -- acting --------------------------------------------------------------------------------------------------
 
+    def retry_rows(self, change_id: str, *, listen: Listener = nobody) -> Status:
+        """Try the rows again that a backfill was refused, now that they or what refused them was repaired. Raises Blocked."""
+        state = self._row(change_id).state
+        if state is not State.BACKFILLING:
+            raise Blocked(
+                f"{change_id} is {state.value}: rows are tried again by the backfill only. What the checks of a gate name is"
+                " repaired in the table, where the sync carries it over",
+                f"orch verify {change_id}",
+            )
+        return self.advance(change_id, through=State.BACKFILLED, listen=listen)
+
     def approve(
         self,
         change_id: str,

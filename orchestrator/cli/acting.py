@@ -109,6 +109,15 @@ def advance(
     tell(status, as_json, "advanced")
 
 
+def retry_rows(change: ChangeId, as_json: AsJson = False, url: Url = None, config: ConfigFile = None) -> None:
+    """Try rows again that the backfill was refused, after their repair."""
+    from orchestrator.cli.progress import listener
+
+    with opened(url, config) as service, listener() as listen:
+        status = service.retry_rows(change, listen=listen)
+    tell(status, as_json, "rows tried again")
+
+
 def approve(
     change: ChangeId,
     gate: Gate = None,

@@ -33,6 +33,7 @@ for _verb in (
     acting.submit,
     reading.status,
     acting.advance,
+    acting.retry_rows,
     acting.approve,
     acting.reject,
     reading.verify,

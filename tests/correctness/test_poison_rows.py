@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 
-from orchestrator.core.errors import OrchError
+from orchestrator.core.errors import Blocked, OrchError
 from state.model import State
 from tests.support.release import Release
 
@@ -45,6 +45,21 @@ def test_rows_that_a_trigger_defends_are_left_and_named_and_filled_once_it_lets_
     release.run("DELETE FROM closed")
     release.to(State.CONTRACTED)
     assert release.rows(REJECTED) == []
+
+
+def test_retry_rows_is_for_a_backfill_that_was_refused_rows(release: Release) -> None:
+    _table(release)
+    release.run(*CLOSED)
+    release.submit(RENAME, more=MORE)
+    release.to(State.EXPANDED)
+    with pytest.raises(Blocked, match="change is expanded"):
+        release.service.retry_rows("change")
+    with pytest.raises(OrchError, match="refused"):
+        release.to(State.BACKFILLED)
+    with pytest.raises(OrchError, match="refused"):
+        release.service.retry_rows("change")
+    release.run("DELETE FROM closed")
+    assert release.service.retry_rows("change").state is State.BACKFILLED
 
 
 def test_nothing_is_kept_of_refused_rows_after_an_abort(release: Release) -> None:
