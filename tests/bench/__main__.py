@@ -20,7 +20,7 @@ import psycopg
 from orchestrator import embedded
 from orchestrator.config import Config, TargetConfig
 from orchestrator.service import Service
-from tests.bench import backfill, readers
+from tests.bench import backfill, load, readers
 from tests.bench.scene import ROUNDS, ROWS, Ratio, Table, prepared, taken_back
 
 SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
@@ -81,7 +81,14 @@ def main() -> None:
         url = embedded.create_database(server, "bench")
         with Service(Config(registry_url=url, targets={"default": TargetConfig("default", url)})) as service:
             service.init()
-        results = [*backfill.all_of_it(url), *guards(url), *writes(url), *readers.all_of_it(url), *start_up(url)]
+        results = [
+            *backfill.all_of_it(url),
+            *guards(url),
+            *writes(url),
+            *load.all_of_it(url),
+            *readers.all_of_it(url),
+            *start_up(url),
+        ]
     sys.stdout.write("\n".join(ratio.line() for ratio in results) + "\n")
     machine = {"machine": platform.platform(), "cores": os.cpu_count(), "python": platform.python_version()}
     report = {**machine, "rows": ROWS, "ratios": [{"name": r.name, "rounds": r.rounds} for r in results]}
