@@ -7,7 +7,8 @@ the gate, and writes through the store; nothing here remembers anything between 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from types import TracebackType
@@ -18,12 +19,12 @@ from orchestrator.core.audit import Anchor, Problem, verify
 from orchestrator.core.errors import Blocked, Invalid, Waiting
 from orchestrator.core.progress import Listener, Progress, nobody
 from orchestrator.core.reckoning import reckon
-from orchestrator.core.status import Status
+from orchestrator.core.status import TOGETHER, Status
 from orchestrator.core.view import Diagnosis, Identity, PlanView, StepView
 from orchestrator.engine.lease import TTL
 from orchestrator.refusals import explained
 from state import freezes, known, queries
-from state.machine import GATE_AHEAD, TERMINAL, WORKING, Command, decide
+from state.machine import GATE_AHEAD, TERMINAL, WORKING, Command, Refused, decide
 from state.model import ChangeRow, Event, EventRow, Evidence, Freeze, GateName, State
 from state.store import Registry
 
@@ -323,6 +324,35 @@ class Service:
         if self._row(change_id).hold is None:
             raise Blocked(f"{change_id} is not held", f"orch status {change_id}")
         return self._record(change_id, Command.RESUME, {"reason": reason} if reason else {}, version)
+
+    def hold_everything(self, *, reason: str) -> list[str]:
+        """Hold every Change that is neither over nor held; what runs stops within a batch. Returns which."""
+        if not reason.strip():
+            raise Invalid(
+                "holding everything needs a reason; it goes into every history", "orch pause --all --reason TEXT"
+            )
+        return self._each(
+            lambda row: row.hold is None, lambda change: self._registry.hold(change, f"{TOGETHER}{reason}")
+        )
+
+    def let_go(self, *, reason: str | None = None) -> list[str]:
+        """Lift the holds that were set on everything at once, and no other. Returns which."""
+        return self._each(
+            lambda row: row.hold is not None and row.hold.reason.startswith(TOGETHER),
+            lambda change: self._registry.resume(change, reason),
+        )
+
+    def _each(self, fits: Callable[[ChangeRow], bool], act: Callable[[str], ChangeRow]) -> list[str]:
+        """Do something to every live Change that fits; one that has come to its end meanwhile needs it no more."""
+        done = []
+        with explained():
+            with self._registry.reading() as connection:
+                found = [row.id for row in queries.changes(connection) if row.state not in TERMINAL and fits(row)]
+            for change in found:
+                with suppress(Refused):
+                    act(change)
+                    done.append(change)
+        return done
 
     def tune(self, change_id: str, settings: Mapping[str, Any], *, version: int | None = None) -> Status:
         """Hold the backfill to other settings, a running one from its next batch on. Raises Invalid for what cannot be."""

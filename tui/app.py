@@ -127,6 +127,29 @@ class OrchApp(App[int]):
         self._begin(f"send {change}", partial(self._send, verb, change, reason, version))
         self._show()
 
+    def send_all(self, verb: str, reason: str) -> None:
+        """Post a request about all changes; it goes out whatever else is under way."""
+        calls: dict[str, Callable[[], list[str]]] = {
+            "hold": lambda: self._service.hold_everything(reason=reason),
+            "let go": lambda: self._service.let_go(reason=reason),
+        }
+        self._busy["*"] = f"{verb} everything"
+        self._begin("send *", partial(self._send_all, f"{verb} everything", calls[verb]))
+        self._show()
+
+    async def _send_all(self, title: str, call: Callable[[], list[str]]) -> None:
+        try:
+            done = await in_thread(call)
+        except OrchError as error:
+            self._tell_error(f"{title} was refused", error.message, error.next_step)
+        except Exception as error:
+            self._tell_error(f"{title} failed", f"{type(error).__name__}: {error}", "")
+        else:
+            self.notify(f"{title}: {len(done)} changes", title="done", timeout=6, markup=False)
+        finally:
+            self._busy.pop("*", None)
+            self._tick()
+
     async def _send(self, verb: str, change: str, reason: str | None, version: int | None) -> None:
         call = _call(self._service, verb, change, reason, version)
         try:

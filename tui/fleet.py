@@ -20,7 +20,9 @@ from orchestrator.core.status import Status
 from tui.change import ChangeScreen
 from tui.detail import DetailScreen
 from tui.detailmodel import detail_lines
+from tui.everything import EverythingModal
 from tui.header import Header
+from tui.headermodel import together
 from tui.line import Line, Role
 from tui.lines import LineView
 from tui.live import Reading
@@ -103,6 +105,7 @@ class FleetScreen(ChangeScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open", key_display="enter"),
         *ChangeScreen.ASKS,
+        Binding("H", "everything", "Hold all", key_display="H"),
         Binding("v", "sql", "SQL", show=False),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("escape", "clear", "Clear filter", show=False),
@@ -169,6 +172,16 @@ class FleetScreen(ChangeScreen):
         status = self.selected()
         if status is not None:
             self.app.push_screen(DetailScreen(status.change))
+
+    def action_everything(self) -> None:
+        """Hold everything, or let everything go again."""
+        verb = "hold" if together(self.host.world) is None else "let go"
+
+        def answered(reason: str | None) -> None:
+            if reason is not None:
+                self.host.send_all(verb, reason)
+
+        self.app.push_screen(EverythingModal(verb), answered)
 
     def action_filter(self) -> None:
         """Type a filter."""

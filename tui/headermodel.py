@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from orchestrator.core.status import Attention
+from orchestrator.core.status import TOGETHER, Attention
+from state.model import Hold
 from tui.line import Line, Role, Span, line, pad
 from tui.numbers import age_text, server_text
 from tui.viewmodel import GLYPHS, World
@@ -64,6 +65,8 @@ def summary_line(world: World, width: int, wanted: str = "") -> Line:
     help_needed = count[Attention.FAILED] + count[Attention.BLOCKED]
     total = len(world.statuses)
     spans: list[Span] = [(f" {total} change{'' if total == 1 else 's'}", Role.PLAIN)]
+    if (held := together(world)) is not None:
+        spans.append((f"  ■ EVERYTHING HELD by {held.actor}: {held.reason.removeprefix(TOGETHER)}", Role.BAD))
     if world.busy:
         spans.append((f"  working: {world.busy}", Role.MOVE))
     if wanted:
@@ -76,6 +79,12 @@ def summary_line(world: World, width: int, wanted: str = "") -> Line:
             mark, role = GLYPHS[attention]
             spans.append((f"  {mark} {count[attention]} {word}", role))
     return line(width, *spans)
+
+
+def together(world: World) -> Hold | None:
+    """The hold that was set on all changes at once, while any change still has it."""
+    holds = (status.hold for status in world.statuses)
+    return next((hold for hold in holds if hold is not None and hold.reason.startswith(TOGETHER)), None)
 
 
 def banner_lines(world: World, width: int) -> list[Line]:

@@ -28,6 +28,7 @@ KEYS = (
     ("a", "advance: ask a worker to run the gate ahead"),
     ("p", "pause with a reason; work stops after the batch in hand"),
     ("r", "resume"),
+    ("H", "hold everything at once, or let everything go again; asks for a reason"),
     ("v", "the exact SQL that the gate ahead will run"),
     ("X", "abort: undo to the shape before expand; asks for the id and a reason"),
     ("u", "undo a parked contract, or the switch of reads; asks for the id and a reason"),

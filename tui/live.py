@@ -33,5 +33,8 @@ class Host(Protocol):
     def send(self, verb: str, change: str, reason: str | None, version: int | None) -> None:
         """Post an intent to the service."""
 
+    def send_all(self, verb: str, reason: str) -> None:
+        """Post a request about all changes."""
+
     def wake(self) -> None:
         """Read now instead of at the next tick."""

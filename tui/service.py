@@ -60,6 +60,12 @@ class Service(Protocol):
     def resume(self, change_id: str, *, reason: str | None = None, version: int | None = None) -> Status:
         """Lift the hold."""
 
+    def hold_everything(self, *, reason: str) -> list[str]:
+        """Hold every change that is not held; returns which."""
+
+    def let_go(self, *, reason: str | None = None) -> list[str]:
+        """Lift the holds that were set on everything at once; returns which."""
+
     def abort(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
         """Ask for everything done so far to be undone."""
 

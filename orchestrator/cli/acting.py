@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.core.status import Status
     from orchestrator.service import Service
 
+AnyChange = Annotated[str | None, typer.Argument(metavar="[ID]", help="The change.")]
 Gate = Annotated[GateName | None, typer.Option("--gate", help="The gate meant, if it is not the one ahead.")]
 NoRun = Annotated[bool, typer.Option("--no-run", help="Only record the intent; a worker does it.")]
 
@@ -160,29 +161,51 @@ def reject(
 
 
 def pause(
-    change: ChangeId,
+    change: AnyChange = None,
+    everything: Annotated[bool, typer.Option("--all", help="Hold every change at once; needs --reason.")] = False,
     reason: Reason = None,
     as_json: AsJson = False,
     url: Url = None,
     config: ConfigFile = None,
 ) -> None:
-    """Hold a change; a running backfill stops within its batch."""
+    """Hold a change, or all of them; a running backfill stops within its batch."""
+    _one_or_all(change, everything, "pause")
     with opened(url, config) as service:
-        status = service.pause(change, reason=reason or "no reason given")
-    tell(status, as_json, "paused")
+        if change is None:
+            _tell_all(service.hold_everything(reason=reason or ""), as_json, "held")
+        else:
+            tell(service.pause(change, reason=reason or "no reason given"), as_json, "paused")
 
 
 def resume(
-    change: ChangeId,
+    change: AnyChange = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Lift the holds that pause --all has set, and no other.")
+    ] = False,
     reason: Reason = None,
     as_json: AsJson = False,
     url: Url = None,
     config: ConfigFile = None,
 ) -> None:
-    """Lift the hold."""
+    """Lift the hold of a change, or those that were set on all at once."""
+    _one_or_all(change, everything, "resume")
     with opened(url, config) as service:
-        status = service.resume(change, reason=reason)
-    tell(status, as_json, "resumed")
+        if change is None:
+            _tell_all(service.let_go(reason=reason), as_json, "resumed")
+        else:
+            tell(service.resume(change, reason=reason), as_json, "resumed")
+
+
+def _one_or_all(change: str | None, everything: bool, verb: str) -> None:
+    if (change is None) is not everything:
+        raise Invalid("name a change, or say --all", f"orch {verb} ID or orch {verb} --all")
+
+
+def _tell_all(changes: list[str], as_json: bool, said: str) -> None:
+    if as_json:
+        data(changes)
+    else:
+        out([f"{clean(change)}: {said}" for change in changes] or [f"nothing was {said}: there is nothing to be"])
 
 
 def tune(

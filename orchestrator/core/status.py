@@ -51,6 +51,10 @@ class LeaseView:
     seconds_held: float = 0.0
 
 
+TOGETHER = "everything is held: "
+"""What the reason of a hold begins with that was set on all changes at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """Where a Change stands, why, and what is missing."""

@@ -18,6 +18,7 @@ from orchestrator.config import Config, TargetConfig
 from orchestrator.core.errors import LeaseLost
 from orchestrator.engine.lease import Lease
 from orchestrator.service import Service
+from state.model import State
 from state.store import Registry
 from tests.service.world import QUICK, Copies, service_at, source
 
@@ -81,8 +82,9 @@ def test_losing_the_lease_ends_the_statement_on_the_target(
         ThreadPoolExecutor(1) as pool,
         _none_left(target),
     ):
-        target.execute(SLOW)
         service.submit(source(FILL, more=QUICK + "triggers: fire\n"), "change.yaml")
+        service.advance("change", through=State.EXPANDED)
+        target.execute(SLOW)
         running = pool.submit(_through, service, lost := threading.Event())
         _until(target, answer=True, within=60)
         if how == "taken by another":

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from orchestrator.core.step import AddColumn
+from orchestrator.dialects.postgres.proof import tries
 from tests.proof.conftest import ORDERS, Rehearsed
 
 _TRIGGER = """
@@ -94,6 +97,15 @@ def test_a_trigger_that_reaches_outside_is_not_run(rehearse: Rehearsed) -> None:
     setup = _trigger("BEGIN COPY (SELECT 1) TO PROGRAM 'touch /tmp/orch-was-here'; RETURN NEW; END")
     proof = rehearse(setup=setup)
     assert ["outside" in each for each in proof.untried] == [True]
+
+
+def test_a_trigger_that_waits_holds_up_nobody(rehearse: Rehearsed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tries, "LIMIT", "300ms")
+    began = time.monotonic()
+    proof = rehearse(setup=_trigger("BEGIN PERFORM pg_sleep(60); RETURN NEW; END"))
+    assert time.monotonic() - began < 30
+    assert proof.bodies == ()
+    assert any("57014" in each for each in proof.untried)
 
 
 def test_writes_that_fail_anyway_are_told(rehearse: Rehearsed) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 from orchestrator.core.errors import Invalid, OrchError, Stale
 from orchestrator.core.gate import GateStatus, Requirement
-from orchestrator.core.status import LeaseView, Status
+from orchestrator.core.status import TOGETHER, LeaseView, Status
 from orchestrator.core.view import Identity, StepView
+from state.machine import TERMINAL
 from state.model import (
     Approval,
     BackfillRow,
@@ -236,6 +237,22 @@ class FakeService:
 
     def resume(self, change_id: str, *, reason: str | None = None, version: int | None = None) -> Status:
         return self._ask("resume", change_id, reason, version)
+
+    def hold_everything(self, *, reason: str) -> list[str]:
+        self._reach()
+        free = [s for s in self.changes.values() if s.hold is None and s.state not in TERMINAL]
+        for each in free:
+            self.change(each.change, hold=Hold(TOGETHER + reason, "ops-a", NOW))
+        self.asked.append(("hold everything", "*", reason, None))
+        return [each.change for each in free]
+
+    def let_go(self, *, reason: str | None = None) -> list[str]:
+        self._reach()
+        held = [s for s in self.changes.values() if s.hold is not None and s.hold.reason.startswith(TOGETHER)]
+        for each in held:
+            self.change(each.change, hold=None)
+        self.asked.append(("let go", "*", reason, None))
+        return [each.change for each in held]
 
     def abort(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
         return self._ask("abort", change_id, reason, version)

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from orchestrator.core.errors import Invalid, Stale
+from state.machine import TERMINAL
 from state.model import GateName, Hold, State
 from tests.tui.fakes import NOW, FakeService, at_gate, fleet, status
 from tests.tui.harness import piloted, running, until, until_text
@@ -312,3 +313,41 @@ async def test_no_size_breaks_a_screen(size: tuple[int, int]) -> None:
         await pilot.resize_terminal(40, 10)
         await pilot.pause()
         assert "STATE" in screen_text(app)
+
+
+@piloted
+async def test_one_key_holds_everything_and_lets_go_again() -> None:
+    service = FakeService()
+    held_before = {name for name, each in service.changes.items() if each.hold is not None}
+    async with running(service) as (app, pilot):
+        await pilot.press("H")
+        shown = await until_text(pilot, app, "HOLD EVERYTHING")
+        free = [each for each in service.changes.values() if each.hold is None and each.state not in TERMINAL]
+        assert f"{len(free)} changes will be held" in shown
+        assert yes(app).disabled
+        assert "a reason is required" in shown
+        await fill(pilot, app, "reason", "checkout is down")
+        await until(pilot, lambda: not yes(app).disabled, "yes is possible")
+        yes(app).press()
+        shown = await until_text(pilot, app, "EVERYTHING HELD by ops-a: checkout is down")
+        assert service.asked == [("hold everything", "*", "checkout is down", None)]
+        await pilot.press("H")
+        await until_text(pilot, app, "LET GO EVERYTHING")
+        await fill(pilot, app, "reason", "it is back")
+        await until(pilot, lambda: not yes(app).disabled, "yes is possible")
+        yes(app).press()
+        await until(pilot, lambda: len(service.asked) == 2, "it is let go")
+        await until(pilot, lambda: "EVERYTHING HELD" not in screen_text(app), "and shown")
+    assert {name for name, each in service.changes.items() if each.hold is not None} == held_before
+
+
+@piloted
+async def test_nothing_is_held_blindly() -> None:
+    """A key pressed on old data does nothing; one on a screen that becomes old is refused in the modal."""
+    service = FakeService()
+    async with running(service) as (app, pilot):
+        await pilot.press("H")
+        await until_text(pilot, app, "HOLD EVERYTHING")
+        await pilot.press("escape")
+        assert isinstance(app.screen, FleetScreen)
+    assert service.asked == []
