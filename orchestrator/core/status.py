@@ -115,7 +115,9 @@ class Status:
         if self.gate is None:
             return "waits for the next advance"
         if not self.gate.ready:
-            return "; ".join(_short(need.verdict, need.detail) for need in self.gate.missing)
+            # Evidence that is missing is taken by whoever approves or advances: what only others can give is said first.
+            first = sorted(self.gate.missing, key=lambda need: need.name == "evidence")
+            return "; ".join(_short(need.verdict, need.detail) for need in first)
         if self.gate.phase in (GateName.CONTRACT, GateName.PURGE) and self.requested is None:
             return f"ready: orch advance {self.change} starts {self.gate.phase.value}"
         return f"ready for {self.gate.phase.value}"
