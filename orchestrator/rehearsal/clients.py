@@ -24,7 +24,10 @@ _PATH = "SELECT pg_catalog.set_config('search_path', %s, false)"
 
 @dataclass
 class Load:
-    """Sessions per shape, and what they noted. ``phase`` is what the change is doing; ``at_work`` the shapes that send now."""
+    """Sessions per shape, and what they noted. ``phase`` is what the change is doing; ``at_work`` the shapes that send now.
+
+    ``rested`` is how each statement fared at the rest after a phase: how it failed, or nothing.
+    """
 
     url: str
     statements: Sequence[Sent]
@@ -32,6 +35,7 @@ class Load:
     at_work: frozenset[str] = frozenset()
     samples: list[tuple[float, float]] = field(default_factory=list)
     cells: dict[tuple[int, str], Cell] = field(default_factory=dict)
+    rested: dict[tuple[int, str], str] = field(default_factory=dict)
     _numbers: count[int] = field(default_factory=lambda: count(BEYOND))
     _over: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -69,6 +73,7 @@ class Load:
                 given = statement.parameters(Random(at), next(self._numbers))  # noqa: S311
                 error = _failure(link, statement, given)
                 link.rollback()
+                self.rested[at, phase] = error
                 self._note(at, phase, error)
 
     def between(self, begin: float, end: float) -> list[float]:

@@ -6,7 +6,7 @@ Why it exists: this is the order in which a change shows what it will do to prod
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,13 +17,12 @@ from orchestrator.change import ChangeFile
 from orchestrator.config import Config
 from orchestrator.core.catalog import TableName
 from orchestrator.core.errors import Blocked, OrchError
-from orchestrator.core.progress import nobody
 from orchestrator.core.reading import Statement as Known
 from orchestrator.plugins import discover
 from orchestrator.rehearsal import in_use
 from orchestrator.rehearsal.clients import Load
 from orchestrator.rehearsal.copy import Copy, Say, synthetic
-from orchestrator.rehearsal.model import Budget, Cell, Report, Statement, latency, size_class
+from orchestrator.rehearsal.model import Budget, Cell, Report, Statement, size_class
 from orchestrator.rehearsal.run import PHASES, Recorder, Walk, predicted, quiet, service_on
 from orchestrator.rehearsal.statements import Sent, Shape, keys, made, merged, shape
 from orchestrator.rehearsal.structure import Table, tables
@@ -34,9 +33,12 @@ from state.model import State
 
 _QUIET = 2.0
 _SESSIONS = 2
+_FREEING = ("contract", "undo", "contract again")
+_RULE = "(23"
+"""How the SQLSTATE of a broken constraint begins."""
 _ABORTS = (State.EXPANDED, State.BACKFILLED, State.SWITCHED)
 _MUST = {
-    "old": ("expand", "backfill", "switch", "undo", *(f"abort from {state.value}" for state in _ABORTS)),
+    "old": ("expand", "backfill", "switch", "undo"),
     "new": ("expand", "backfill", "switch", "contract", "undo", "contract again", "purge"),
 }
 _MUST["both"] = tuple(dict.fromkeys((*_MUST["old"], *_MUST["new"])))
@@ -56,6 +58,7 @@ class _Stage:
     """What every run of one rehearsal shares."""
 
     file: ChangeFile
+    text: str
     target: str
     copy: Copy
     statements: list[Sent]
@@ -69,23 +72,34 @@ def rehearsed(config: Config, source: str, path: str, options: Options, say: Say
     from orchestrator.change import parse
 
     file = parse(source, path, discover("orchestrator.operations"))
-    target = config.target(file.target)
+    target, text = config.target(file.target), varied(source, path, file)
     with Service(config, client="rehearse") as service:
         plan = service.plan(source, path)
     began = time.monotonic()
-    with synthetic(target.url, options.scale, say, partial(_afterwards, file, target.name)) as copy:
+    with synthetic(target.url, options.scale, say, partial(_afterwards, file, text, target.name)) as copy:
         say(f"a copy of {copy.rows:,} rows after {time.monotonic() - began:.0f} s")
-        old, new = _tried(file, target.name, copy)
+        old, new = _tried(file, text, target.name, copy)
         used = in_use.statements(target.url, options.statements, list(old.tables))
-        stage = _Stage(file, target.name, copy, [], predicted(plan), used, time.monotonic())
+        stage = _Stage(file, text, target.name, copy, [], predicted(plan), used, time.monotonic())
         found = _run(stage, old, new, say)
-        endings = [*found.endings, *_aborted(stage, say)]
+        found = _with_aborts(found, [_abort(stage, state, say) for state in _ABORTS])
     return replace(
         found,
         plan_sha256=plan.plan_sha256,
-        budget=options.budget,
-        endings=tuple(filter(None, endings)),
+        budget=_budget(file, options.budget),
         seconds=round(time.monotonic() - began, 1),
+    )
+
+
+def _budget(file: ChangeFile, given: Budget) -> Budget:
+    """What the command line says, else what the change file does."""
+    asked = file.rehearse
+    if asked is None:
+        return given
+    return Budget(
+        given.max_lock_hold if given.max_lock_hold is not None else asked.max_lock_hold,
+        given.max_client_stall if given.max_client_stall is not None else asked.max_client_stall,
+        given.max_extra_disk if given.max_extra_disk is not None else asked.max_extra_disk,
     )
 
 
@@ -95,12 +109,12 @@ def _touched(file: ChangeFile, there: Iterable[TableName]) -> frozenset[TableNam
     return frozenset(place for place in there if named & {str(place), place.name})
 
 
-def _afterwards(file: ChangeFile, target: str, url: str) -> dict[TableName, Table]:
+def _afterwards(file: ChangeFile, text: str, target: str, url: str) -> dict[TableName, Table]:
     """Take the change through without a row; the tables there are then. A column that the change fills may be empty before."""
     fills = [operation for operation in file.operations if getattr(operation, "fill", None) is not None]
     filled = {str(getattr(operation, "column", "")) for operation in fills}
     with service_on(url, target) as service:
-        service.submit(varied(file, file.change, asks=False), "rehearsal")
+        service.submit(text, "rehearsal")
         _plainly(service, file.change)
     with psycopg.connect(url, autocommit=True) as link:
         return {place: _unfilled(table, filled) for place, table in tables(link).items()}
@@ -111,14 +125,14 @@ def _unfilled(table: Table, filled: set[str]) -> Table:
     return replace(table, columns=tuple(columns))
 
 
-def _tried(file: ChangeFile, target: str, copy: Copy) -> tuple[Shape, Shape]:
+def _tried(file: ChangeFile, text: str, target: str, copy: Copy) -> tuple[Shape, Shape]:
     """Take the change through on few rows; the shape before it and the shape after. Raises what the engine raises."""
     with copy.fresh("trial", small=True) as url, psycopg.connect(url, autocommit=True) as link:
         before = tables(link)
         touched = {place: table for place, table in before.items() if place in _touched(file, before)}
         old = shape(link, "old", touched)
         with service_on(url, target) as service:
-            service.submit(varied(file, file.change, asks=False), "rehearsal")
+            service.submit(text, "rehearsal")
             _plainly(service, file.change)
         after = tables(link)
         schema = file.switch_reads.views(file.change)
@@ -149,7 +163,7 @@ def _run(stage: _Stage, old: Shape, new: Shape, say: Say) -> Report:
         service = stack.enter_context(service_on(url, stage.target))
         stage.statements, untried = _chosen(stage, url, link, old, new)
         load = Load(url, stage.statements)
-        service.submit(varied(stage.file, stage.file.change, asks=False), "rehearsal")
+        service.submit(stage.text, "rehearsal")
         watch = stack.enter_context(watching(url))
         load.start(_SESSIONS)
         stack.callback(load.stop)
@@ -201,7 +215,7 @@ def _chosen(stage: _Stage, url: str, link: psycopg.Connection, old: Shape, new: 
     """Statements of both shapes, without those of the old one that do not work even now."""
     found = {place: keys(link, table) for place, table in old.tables.items()}
     values = replace(stage.copy.values, tables={**stage.copy.values.tables, **new.tables})
-    statements = merged([*made(old, found, values), *made(new, found, values)], old, new)
+    statements = merged([*made(old, found, stage.copy.values), *made(new, found, values)], old, new)
     works: list[Sent] = []
     untried: list[str] = []
     rows = max((stage.copy.values.counts.get(place, 0) for place in old.tables), default=0)
@@ -220,8 +234,15 @@ def _chosen(stage: _Stage, url: str, link: psycopg.Connection, old: Shape, new: 
 def _judged(load: Load, *, once: bool) -> Iterable[Statement]:
     for at, sent in enumerate(load.statements):
         cells = {phase: cell for (place, phase), cell in load.cells.items() if place == at}
-        must = tuple(phase for phase in _MUST[sent.shape] if phase in cells and not (once and phase == "undo"))
+        wanted = [phase for phase in _MUST[sent.shape] if phase in cells and not (once and phase == "undo")]
+        must = tuple(phase for phase in wanted if sent.shape != "new" or not _too_early(load, at, phase))
         yield Statement(sent.shape, sent.text, must, cells)
+
+
+def _too_early(load: Load, at: int, phase: str) -> bool:
+    """Whether a rule refused it that contract lifts: the new shape may do so once contract is done, and it works then."""
+    refused = phase in _FREEING and _RULE in load.cells[at, phase].error
+    return refused and not load.rested.get((at, "contract"), "unasked")
 
 
 def _thinned(load: Load, origin: float) -> tuple[tuple[float, float], ...]:
@@ -233,28 +254,60 @@ def _thinned(load: Load, origin: float) -> tuple[tuple[float, float], ...]:
     return tuple((at / 10, round(1000 * seconds, 2)) for at, seconds in sorted(worst.items()))
 
 
-def _aborted(stage: _Stage, say: Say) -> list[str]:
-    """An abort from each rest, each on a copy of its own."""
-    return [_abort(stage, state, say) for state in _ABORTS]
+@dataclass(frozen=True, slots=True)
+class _Aborted:
+    """What came of one abort, in a sentence, and how statements fared in it."""
+
+    title: str
+    said: str
+    cells: dict[int, Cell] = field(default_factory=dict)
+    problem: str = ""
 
 
-def _abort(stage: _Stage, state: State, say: Say) -> str:
+def _abort(stage: _Stage, state: State, say: Say) -> _Aborted:
+    """Abort from one rest, on a copy of its own."""
+    title = f"abort from {state.value}"
     with stage.copy.fresh(f"abort_{state.value}") as url, ExitStack() as stack:
         link = stack.enter_context(psycopg.connect(url, autocommit=True, application_name="orch-rehearsal"))
         service = stack.enter_context(service_on(url, stage.target))
-        service.submit(varied(stage.file, stage.file.change, asks=False), "rehearsal")
+        service.submit(stage.text, "rehearsal")
         before = tables(link)
         load = Load(url, stage.statements)
         watch = stack.enter_context(watching(url))
         load.start(_SESSIONS)
         stack.callback(load.stop)
-        recorder = Recorder(f"abort from {state.value}", link, load, watch, stage.locks, stage.origin)
-        said = Walk(service, stage.file.change, load, recorder, lambda _: None).abort_from(state)
+        recorder = Recorder(title, link, load, watch, stage.locks, stage.origin)
+        walk = Walk(
+            service, stage.file.change, load, recorder, lambda phase: load.probe(phase) if phase == title else None
+        )
+        said = walk.abort_from(state)
         load.stop()
-        if said and before != tables(link):
-            said += "; the schema is not as it was"
-        say(said or f"no abort from {state.value}: the change does not rest there")
-        return said
+        say(said or f"no {title}: the change does not rest there")
+        done = bool(said) and service.status(stage.file.change).state is State.ABORTED
+        changed = done and before != tables(link)
+        cells = {at: cell for (at, phase), cell in load.cells.items() if phase == title}
+        return _Aborted(
+            title, said, cells if done else {}, f"{title} leaves another schema than before" if changed else ""
+        )
 
 
-__all__ = ["Options", "latency", "nobody", "rehearsed"]
+def _with_aborts(found: Report, aborts: Sequence[_Aborted]) -> Report:
+    """The Report with how statements fared in aborts: those of the old shape have to work there, too."""
+    statements = [
+        replace(
+            each,
+            cells={**each.cells, **{abort.title: abort.cells[at] for abort in aborts if at in abort.cells}},
+            must=(*each.must, *(abort.title for abort in aborts if at in abort.cells and each.shape != "new")),
+        )
+        for at, each in enumerate(found.statements)
+    ]
+    return replace(
+        found,
+        statements=tuple(statements),
+        phases=(*found.phases, *(abort.title for abort in aborts if abort.cells)),
+        endings=(*found.endings, *(abort.said for abort in aborts if abort.said)),
+        problems=(*found.problems, *(abort.problem for abort in aborts if abort.problem)),
+    )
+
+
+__all__ = ["Options", "rehearsed"]

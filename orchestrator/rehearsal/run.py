@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from orchestrator.config import Config, TargetConfig
-from orchestrator.core.errors import OrchError
+from orchestrator.core.errors import Blocked, OrchError
 from orchestrator.core.progress import Listener, Progress
 from orchestrator.core.view import PlanView
 from orchestrator.rehearsal.clients import Load
@@ -141,7 +141,11 @@ class Walk:
         self.until(State.CONTRACTED)
         if self._state is not State.CONTRACTED:
             return "to the end: done; contract leaves nothing parked, so nothing can be undone after it"
-        self._go_back("undo", lambda: self.service.undo(self.change, reason="a rehearsal"), "new")
+        try:
+            self._go_back("undo", lambda: self.service.undo(self.change, reason="a rehearsal"), "new")
+        except Blocked as error:
+            self.until(State.COMPLETED)
+            return f"contract, purge: done; undo between is refused: {error.message}"
         self._forward("contract again")
         self.until(State.COMPLETED)
         return "contract, undo, contract again, purge: done"

@@ -128,6 +128,8 @@ class _Maker:
             return
         names = joined(", ", (name(column.name) for column in self._table.columns))
         yield self._sent(fill("SELECT {c} FROM {t}{w}", c=names, t=self._place, w=self._where))
+        if () in self._apart:  # nothing is known of which rows exclude each other
+            return
         if self._free:
             yield self._update(self._free)
         for column in self._free if len(self._free) > 1 else ():

@@ -44,13 +44,17 @@ _OF_TYPE = _DESCRIBED.replace(
 )
 _NAMES = """ARRAY(SELECT a.attname FROM unnest({keys}) WITH ORDINALITY k(attnum, place)
               JOIN pg_catalog.pg_attribute a ON a.attrelid = {table} AND a.attnum = k.attnum ORDER BY place)::text[]"""
+_USED = """ARRAY(SELECT DISTINCT a.attname FROM pg_catalog.pg_depend d
+              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = d.refobjsubid
+             WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid AND d.refobjid = i.indrelid)::text[]"""
 _KEYS = """
-SELECT {names}, i.indisprimary FROM pg_catalog.pg_index i
- WHERE i.indrelid = %s AND i.indisunique AND i.indexprs IS NULL ORDER BY NOT i.indisprimary, i.indexrelid
-""".format(names=_NAMES.format(keys="i.indkey::int2[]", table="i.indrelid"))
+SELECT CASE WHEN i.indexprs IS NULL THEN {names} ELSE {used} END, i.indisprimary FROM pg_catalog.pg_index i
+ WHERE i.indrelid = %s AND i.indisunique ORDER BY NOT i.indisprimary, i.indexrelid
+""".format(names=_NAMES.format(keys="(i.indkey::int2[])[0:i.indnkeyatts - 1]", table="i.indrelid"), used=_USED)
 _CONSTRAINTS = """
 SELECT c.conname, c.contype::text, {names},
-       f.nspname, r.relname, {referred}, pg_catalog.pg_get_constraintdef(c.oid)
+       f.nspname, r.relname, {referred}, pg_catalog.pg_get_constraintdef(c.oid),
+       0 = ANY (c.conkey)
   FROM pg_catalog.pg_constraint c LEFT JOIN pg_catalog.pg_class r ON r.oid = c.confrelid
   LEFT JOIN pg_catalog.pg_namespace f ON f.oid = r.relnamespace
  WHERE c.conrelid = %s AND c.contype IN ('f', 'c', 'x') AND c.conparentid = 0 ORDER BY pg_catalog.cardinality(c.conkey) DESC, 1
@@ -123,7 +127,10 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table, partitioned or not. ``keys`` are sets of columns of which no two rows may have the same values."""
+    """One table, partitioned or not. ``keys`` are sets of columns of which no two rows may have the same values.
+
+    ``excluded`` are the columns of exclusion constraints, none where they are about expressions.
+    """
 
     name: TableName
     columns: tuple[Column, ...]
@@ -181,13 +188,15 @@ def _table(link: psycopg.Connection, oid: int, place: TableName, *, partitioned:
         primary=next((tuple(columns) for columns, primary in keys if primary), ()),
         references=tuple(
             Reference(name, tuple(here), TableName(schema, table), tuple(there))
-            for name, kind, here, schema, table, there, _ in constraints
+            for name, kind, here, schema, table, there, *_ in constraints
             if kind == "f"
         ),
         rules=tuple(
-            Rule(name, tuple(here), _condition(text)) for name, kind, here, _, _, _, text in constraints if kind == "c"
+            Rule(name, tuple(here), _condition(text))
+            for name, kind, here, _, _, _, text, _ in constraints
+            if kind == "c"
         ),
-        excluded=tuple(tuple(here) for _, kind, here, *_ in constraints if kind == "x"),
+        excluded=tuple(() if computed else tuple(here) for _, kind, here, *_, computed in constraints if kind == "x"),
         leaves=_leaves(link, oid) if partitioned else (),
     )
 

@@ -25,6 +25,7 @@ _LIST = re.compile(r"^FOR VALUES IN \((.*)\)$", re.DOTALL)
 _LESS = re.compile(r"^\(?\(?(\w+)\)? <=? \(?(\w+)\)?\)?$")
 _STEP = {"date": "1", "timestamp": "interval '1 hour'", "timestamptz": "interval '1 hour'", "time": "interval '0'"}
 _DEPTH = 8
+_ALL = -0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,17 @@ def planned(link: psycopg.Connection, tables: Mapping[TableName, Table], facts: 
         _make(link, found, table)
         for columns in (*table.keys, *table.excluded):
             _keep_apart(found, table, columns)
+        _differ(found, table)
     return found
+
+
+def _differ(found: Values, table: Table) -> None:
+    """What is different in every row of the target is so here, whether or not anything demands it."""
+    for column in table.columns:
+        facts = found.facts.columns.get((table.name, column.name))
+        free = referring(table, column.name) is None and not _in_bounds(table, column) and can_differ(column)
+        if facts is not None and facts.distinct <= _ALL and free and room(column) >= found.counts[table.name]:
+            found.distinct.add((table.name, column.name))
 
 
 def _wanted(table: Table, facts: Facts, scale: float) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from orchestrator import marked
 from orchestrator.change import ChangeFile
 
 _GATES: dict[str, Any] = {
@@ -18,19 +19,18 @@ _GATES: dict[str, Any] = {
     "contract": {"approvals": 1, "soak": 0},
 }
 _PURGE = {"approvals": 0, "soak": 0}
+_LEFT_OUT = ("verify", "rehearse")
+_OF_PRODUCTION = ("window", "probe", "max_latency", "signals")
 _READERS = {"statements": "none", "reason": "a rehearsal sends the statements themselves"}
 
 
-def varied(file: ChangeFile, change_id: str, *, asks: bool) -> str:
-    """The text of a change file for a rehearsal under an id; ``asks`` keeps its own verify queries."""
-    found = file.definition()
-    backfill = {key: value for key, value in found["backfill"].items() if key not in ("window", "probe", "max_latency")}
-    found |= {"change": change_id, "backfill": {**backfill, "signals": []}, "readers": _READERS}
-    found["gates"] = {**_GATES, **({"purge": _PURGE} if parks(file) else {})}
-    if not asks:
-        found["verify"] = []
-    found.pop("rehearse", None)
-    return json.dumps(found)
+def varied(source: str, path: str, file: ChangeFile) -> str:
+    """The text of the change file as it is rehearsed. The change's own queries are about production's data: they are left out."""
+    found = {key: value for key, value in marked.read(source, path).data.items() if key not in _LEFT_OUT}
+    if backfill := found.get("backfill"):
+        found["backfill"] = {key: value for key, value in backfill.items() if key not in _OF_PRODUCTION}
+    gates = {**_GATES, **({"purge": _PURGE} if parks(file) else {})}
+    return json.dumps({**found, "readers": _READERS, "gates": gates})
 
 
 def parks(file: ChangeFile) -> bool:
