@@ -6,16 +6,18 @@ are, which is quickest, and lets the server itself say of each constraint whethe
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import psycopg
 
 from orchestrator import embedded
 from orchestrator.core.catalog import TableName
-from orchestrator.core.errors import Invalid
+from orchestrator.core.errors import Invalid, OrchError
 from orchestrator.dialects.postgres import connection
 from orchestrator.dialects.postgres.proof.dump import NoClone, dumped
 from orchestrator.dialects.postgres.text import fill, joined, literal, name, raw
@@ -54,6 +56,7 @@ class Copy:
 
     server: embedded.Server
     version: str
+    target_version: int
     tables: dict[TableName, Table]
     values: Values
     rows: int
@@ -83,8 +86,16 @@ def synthetic(url: str, scale: float, say: Say, after: After | None = None) -> I
         schema = dumped(url, version, tuple(own))
     except NoClone as error:
         raise Invalid(f"the schema cannot be copied: {error}", error.step or "orch doctor") from None
-    with embedded.running(settings=SETTINGS) as server:
-        yield _built(server, schema.statements, known, scale, say, schema.left_out, after)
+    with embedded.running(settings=SETTINGS, bin_dir=_like(version)) as server:
+        yield _built(server, schema.statements, known, scale, say, schema.left_out, after, version)
+
+
+def _like(major: int) -> Path | None:
+    """Programs of the target's own major version, where this machine has a whole server of it; else the usual ones."""
+    if os.environ.get("ORCH_PG_BIN"):
+        return None
+    places = (Path(f"/usr/lib/postgresql/{major}/bin"), Path(f"/usr/pgsql-{major}/bin"))
+    return next((place for place in places if (place / "initdb").exists() and (place / "pg_ctl").exists()), None)
 
 
 def _built(
@@ -95,13 +106,14 @@ def _built(
     say: Say,
     left_out: Sequence[str],
     after: After | None,
+    target_version: int,
 ) -> Copy:
     lacks = [f"left out, it reaches outside: {_short(each)}" for each in left_out]
     with _session(embedded.create_database(server, EMPTY)) as link:
         lacks += _sent(link, statements)
     with _session(embedded.create_database(server, SHAPE, EMPTY)) as link:
         found = tables(link)
-        values = made.planned(link, _obeying(server, found, after), known, scale)
+        values = made.planned(link, _obeying(server, found, after, lacks), known, scale)
         _few_rows(link, values)
         version = link.info.parameter_status("server_version") or ""
     first = next((at for at, each in enumerate(statements) if _LATER.match(each)), len(statements))
@@ -117,16 +129,26 @@ def _built(
         _numbers_after(link, values)
         link.execute("VACUUM (ANALYZE)")
         link.execute("CHECKPOINT")
-    return Copy(server, version, found, values, sum(values.counts.values()), tuple(lacks))
+    return Copy(server, version, target_version, found, values, sum(values.counts.values()), tuple(lacks))
 
 
-def _obeying(server: embedded.Server, found: dict[TableName, Table], after: After | None) -> dict[TableName, Table]:
+def _obeying(
+    server: embedded.Server, found: dict[TableName, Table], after: After | None, lacks: Sequence[str]
+) -> dict[TableName, Table]:
     """The tables, with what the change will demand of their rows. Nobody may be connected to the empty copy."""
     if after is None:
         return found
     url = embedded.create_database(server, "empty", EMPTY)
     try:
         return demanded(found, after(url))
+    except OrchError as error:
+        if not lacks:
+            raise
+        lacking = f"the copy lacks {len(lacks)} things of the schema ({lacks[0]})"
+        raise Invalid(
+            f"{lacking}, and the change does not go through on it: {error.message}",
+            "install a PostgreSQL of the target's version with its extensions here, and rehearse again",
+        ) from error
     finally:
         embedded.drop_database(server, "empty")
 

@@ -102,6 +102,7 @@ class Report:
     target: str
     plan_sha256: str
     server_version: str
+    target_version: int
     copy: str
     rows: int
     largest_table_rows: int

@@ -180,6 +180,7 @@ def _run(stage: _Stage, old: Shape, new: Shape, say: Say) -> Report:
             target=stage.target,
             plan_sha256="",
             server_version=stage.copy.version,
+            target_version=stage.copy.target_version,
             copy="synthetic",
             rows=stage.copy.rows,
             largest_table_rows=largest,

@@ -47,11 +47,21 @@ def facts(report: Report) -> list[tuple[str, str]]:
             "copy",
             f"{report.copy}, {report.rows:,} rows, the largest table that changes has {report.largest_table_rows:,}",
         ),
-        ("server", f"PostgreSQL {report.server_version}"),
+        ("server", _server(report)),
         ("duration", f"{report.seconds:.0f} s"),
         ("clients, quiet", waits(report.baseline)),
         ("disk", f"{size(report.disk_bytes)}, at most {size(report.disk_peak_bytes)} (+{report.extra_disk:.0%})"),
     ]
+
+
+def _server(report: Report) -> str:
+    major = int(report.server_version.split(".")[0])
+    other = (
+        ""
+        if major == report.target_version
+        else f"; the target is of version {report.target_version}, and may do otherwise"
+    )
+    return f"PostgreSQL {report.server_version}{other}"
 
 
 def waits(found: Latency) -> str:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from orchestrator import embedded
+from orchestrator.core.catalog import TableName
+from orchestrator.core.errors import Invalid, PlanRefused
 from orchestrator.dialects.postgres.proof.dump import program
 from orchestrator.rehearsal.copy import BASE, Copy, synthetic
+from orchestrator.rehearsal.structure import Table
 from tests.rehearsal.schema import ENTITIES, schema
 
 WANTED = 1_000_000
@@ -108,6 +112,29 @@ def test_a_run_takes_its_own_database_and_drops_it(copied: tuple[Copy, float]) -
         assert link.execute("SELECT count(*) > 0 FROM tenants").fetchone() == (True,)
     with psycopg.connect(copy.server.url()) as link:
         assert link.execute("SELECT count(*) FROM pg_database WHERE datname = 'mine'").fetchone() == (0,)
+
+
+def test_the_copy_is_of_the_targets_version_where_there_is_one() -> None:
+    place = Path("/usr/lib/postgresql/15/bin")
+    if not (place / "initdb").exists():
+        pytest.skip("no PostgreSQL 15 on this machine: apt-get install postgresql-15")
+    with embedded.running(bin_dir=place) as server, synthetic(server.url(), 1.0, unheard) as copy:
+        assert (copy.version.split(".")[0], copy.target_version) == ("15", 15)
+
+
+def test_a_change_that_the_copy_cannot_take_names_what_the_copy_lacks(database: str) -> None:
+    def refuses(_: str) -> dict[TableName, Table]:
+        raise PlanRefused("no table odd", "")
+
+    with psycopg.connect(database, autocommit=True) as link:
+        link.execute("CREATE TABLE t (id int)")
+    with pytest.raises(PlanRefused, match="no table odd"), synthetic(database, 1.0, unheard, refuses):
+        pass
+    with psycopg.connect(database, autocommit=True) as link:
+        link.execute("CREATE FOREIGN DATA WRAPPER nobody; CREATE SERVER elsewhere FOREIGN DATA WRAPPER nobody")
+    named = r"lacks 2 things .*FOREIGN DATA WRAPPER nobody.*no table odd"
+    with pytest.raises(Invalid, match=named), synthetic(database, 1.0, unheard, refuses):
+        pass
 
 
 def test_a_check_that_no_value_is_found_for_is_told(database: str) -> None:

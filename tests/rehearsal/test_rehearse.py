@@ -203,6 +203,26 @@ def test_a_statement_that_breaks_before_contract_is_a_fault(shop: str, tmp_path:
     assert [f for f in report(ran)["faults"] if "phase expand" in f and "INSERT INTO customers (id, name)" in f]
 
 
+def test_statements_come_from_the_statistics_of_the_target(counted: str, tmp_path: Path) -> None:
+    """Texts as pg_stat_statements has them, with values of the types that the server wants; what only maintains is not sent."""
+    with psycopg.connect(counted, autocommit=True) as link:
+        link.execute(SHOP.encode())
+        link.execute("SELECT phone, email FROM orders WHERE id = 5 LIMIT 1")
+        link.execute("UPDATE orders SET phone = upper('canary') || '50%' WHERE id = 7 AND total < 10.5")
+        link.execute("VACUUM orders")
+    ran = orch(counted, change(tmp_path, RENAME), "--synthetic", "--json")
+    assert ran.returncode == 0, ran.stderr + ran.stdout
+    found = report(ran)
+    by_text = {each["text"]: each for each in found["statements"]}
+    reads = next(text for text in by_text if text.startswith("SELECT phone, email"))
+    writes = next(text for text in by_text if text.startswith("UPDATE orders SET phone = upper("))
+    assert reads in found["breaks_at_contract"]
+    assert writes not in found["breaks_at_contract"]
+    assert by_text[writes]["cells"]["backfill"]["sent"] > 1
+    assert not [text for text in by_text if "VACUUM" in text]
+    assert "canary" not in ran.stdout
+
+
 def test_without_a_copy_it_refuses_and_says_what_to_type(shop: str, tmp_path: Path) -> None:
     ran = orch(shop, change(tmp_path, RENAME))
     assert (ran.returncode, "--synthetic" in ran.stderr) == (2, True)
