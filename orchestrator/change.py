@@ -27,7 +27,16 @@ from orchestrator import marked
 from orchestrator.core.errors import Invalid, OrchError
 from orchestrator.core.plan import GatePolicy, Operation, Query, Settings
 from orchestrator.core.reading import Readers
-from orchestrator.sections import BackfillSettings, Gates, Line, ReaderSettings, Seconds, Section, Verification
+from orchestrator.sections import (
+    BackfillSettings,
+    Gates,
+    Line,
+    ReaderSettings,
+    RehearsalSettings,
+    Seconds,
+    Section,
+    Verification,
+)
 from orchestrator.switching import SwitchSettings
 
 GATES = ("expand", "backfill", "switch_reads", "contract", "purge")
@@ -49,6 +58,7 @@ class ChangeFile(Section):
     park: Seconds = 7 * 86400.0
     triggers: Literal["fire", "skip"] | None = None
     readers: ReaderSettings = ReaderSettings()
+    rehearse: RehearsalSettings | None = None
     _words: tuple[str, ...] = PrivateAttr(())
 
     def settings(self) -> Settings:

@@ -157,6 +157,35 @@ class ReaderSettings(Section):
     reason: Line | None = Field(default=None, description="why, where less is asked than could be")
 
 
+def _share(value: Any) -> float:
+    text = value if isinstance(value, str) else ""
+    try:
+        found = float(text.strip().removesuffix("%")) / 100 if text.strip().endswith("%") else -1.0
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < 1000:
+        raise ValueError("a share is a percentage such as 40%")
+    return found
+
+
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    PlainSerializer(lambda share: f"{share * 100:g}%", return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["40%"]}),
+]
+
+
+class RehearsalSettings(Section):
+    """What a rehearsal may show at most; `orch rehearse` over it is exit 4. What is left out is not judged."""
+
+    max_lock_hold: Seconds | None = Field(
+        default=None, description="the longest that a lock may be held that keeps applications from writing"
+    )
+    max_client_stall: Seconds | None = Field(default=None, description="the longest that any client may wait")
+    max_extra_disk: Share | None = Field(default=None, description="by how much the database may grow")
+
+
 class Gates(Section):
     """One entry per gate that is not to be as the defaults say."""
 

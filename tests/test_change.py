@@ -32,7 +32,7 @@ park: 7d
 """
 SMALL = "change: a\noperations:\n  - drop_column: {table: orders, column: note}\n"
 LIST = ", ".join(sorted(OPERATIONS))
-KEYS = "backfill, change, gates, operations, park, readers, switch_reads, target, title, triggers, verify"
+KEYS = "backfill, change, gates, operations, park, readers, rehearse, switch_reads, target, title, triggers, verify"
 
 
 def parsed(source: str) -> ChangeFile:

@@ -1,0 +1,1 @@
+"""``orch rehearse``: a whole change on a copy, under load, before production pays for it."""
