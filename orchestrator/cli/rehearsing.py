@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.failures import hide
 from orchestrator.cli.reading import REFUSED
 from orchestrator.cli.text import clean, colourful, note, out, width
 from orchestrator.cli.wiring import AsJson, ChangePath, ConfigFile, Url, configured, data
@@ -23,6 +24,13 @@ def rehearse(
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="On a PostgreSQL of our own, with rows like the target's, none from it.")
     ] = False,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="URL", help="On a copy that you restored; it is changed by that.")
+    ] = None,
+    copy_of: Annotated[
+        str | None,
+        typer.Option("--copy-of", metavar="NAME", help="The target that --on is a copy of, registry included."),
+    ] = None,
     scale: Annotated[
         float, typer.Option("--scale", metavar="N", min=0.0001, max=1000.0, help="Rows as a multiple of the target's.")
     ] = 1.0,
@@ -50,12 +58,15 @@ def rehearse(
     Exit 4 when a statement fails where it must work, or when a budget is exceeded. The target is only read.
     """
     from orchestrator.change import read
+    from orchestrator.config import Config
     from orchestrator.rehearsal.budgets import budget
     from orchestrator.rehearsal.rehearse import Options, rehearsed
 
-    if not synthetic:
-        raise Invalid("a rehearsal needs a copy to run on", _EXAMPLE)
-    options = Options(scale, budget(max_lock_hold, max_client_stall, max_extra_disk), statements)
+    if synthetic == (on is not None):
+        raise Invalid("a rehearsal needs a copy to run on: --synthetic, or --on URL", _EXAMPLE)
+    if on is not None:
+        hide(Config(on, {}).secrets())
+    options = Options(scale, budget(max_lock_hold, max_client_stall, max_extra_disk), statements, on, copy_of)
     report = rehearsed(configured(url, config), read(file), file, options, lambda line: note(clean(line)))
     _written(report, markdown, html)
     if as_json:

@@ -5,6 +5,7 @@ Why it exists: "the lock was short" is a claim about the server; what counts is 
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from orchestrator.rehearsal.model import Cell
 from orchestrator.rehearsal.statements import BEYOND, Sent
 
 _PAUSE = 0.01
+_NUMBERS = count(BEYOND + secrets.randbelow(BEYOND))
+"""Of rows to insert: a restored copy sees several runs, and perhaps several rehearsals."""
 _PATIENCE = 10.0
 _PATH = "SELECT pg_catalog.set_config('search_path', %s, false)"
 
@@ -36,7 +39,6 @@ class Load:
     samples: list[tuple[float, float]] = field(default_factory=list)
     cells: dict[tuple[int, str], Cell] = field(default_factory=dict)
     rested: dict[tuple[int, str], str] = field(default_factory=dict)
-    _numbers: count[int] = field(default_factory=lambda: count(BEYOND))
     _over: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -70,7 +72,7 @@ class Load:
         with psycopg.connect(self.url, application_name="rehearsal:probe", prepare_threshold=None) as link:
             for at, statement in enumerate(self.statements):
                 link.execute(_PATH, (statement.path,))
-                given = statement.parameters(Random(at), next(self._numbers))  # noqa: S311
+                given = statement.parameters(Random(at), next(_NUMBERS))  # noqa: S311
                 error = _failure(link, statement, given)
                 link.rollback()
                 self.rested[at, phase] = error
@@ -94,7 +96,7 @@ class Load:
             link = link or _connected(self.url, shape, mine[0][1].path)
             at, statement = random.choice(mine)
             phase, began = self.phase, time.monotonic()
-            error = _failure(link, statement, statement.parameters(random, next(self._numbers)))
+            error = _failure(link, statement, statement.parameters(random, next(_NUMBERS)))
             self.samples.append((began, time.monotonic() - began))
             self._note(at, phase, error)
         if link is not None:

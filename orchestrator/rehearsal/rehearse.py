@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -21,7 +21,8 @@ from orchestrator.core.reading import Statement as Known
 from orchestrator.plugins import discover
 from orchestrator.rehearsal import in_use
 from orchestrator.rehearsal.clients import Load
-from orchestrator.rehearsal.copy import Copy, Say, synthetic
+from orchestrator.rehearsal.copy import After, Copy, Say, synthetic
+from orchestrator.rehearsal.given import clean, restored
 from orchestrator.rehearsal.model import Budget, Cell, Report, Statement, size_class
 from orchestrator.rehearsal.run import PHASES, Recorder, Walk, predicted, quiet, service_on
 from orchestrator.rehearsal.statements import Sent, Shape, keys, made, merged, shape
@@ -51,6 +52,8 @@ class Options:
     scale: float = 1.0
     budget: Budget = field(default_factory=Budget)
     statements: str | None = None
+    on: str | None = None
+    copy_of: str | None = None
 
 
 @dataclass
@@ -76,19 +79,42 @@ def rehearsed(config: Config, source: str, path: str, options: Options, say: Say
     with Service(config, client="rehearse") as service:
         plan = service.plan(source, path)
     began = time.monotonic()
-    with synthetic(target.url, options.scale, say, partial(_afterwards, file, text, target.name)) as copy:
+    with _copied(config, target.url, options, say, partial(_afterwards, file, text, target.name)) as copy:
         say(f"a copy of {copy.rows:,} rows after {time.monotonic() - began:.0f} s")
         old, new = _tried(file, text, target.name, copy)
         used = in_use.statements(target.url, options.statements, list(old.tables))
         stage = _Stage(file, text, target.name, copy, [], predicted(plan), used, time.monotonic())
-        found = _run(stage, old, new, say)
-        found = _with_aborts(found, [_abort(stage, state, say) for state in _ABORTS])
+        with copy.fresh("choice") as url, psycopg.connect(url, autocommit=True) as link:
+            stage.statements, untried = _chosen(stage, url, link, *_grounded(copy, link, old, new))
+        aborts = [_abort(stage, state, say) for state in _ABORTS]
+        found = _with_aborts(_run(stage, untried, say), aborts)
     return replace(
         found,
         plan_sha256=plan.plan_sha256,
         budget=_budget(file, options.budget),
         seconds=round(time.monotonic() - began, 1),
     )
+
+
+def _copied(config: Config, target: str, options: Options, say: Say, after: After) -> AbstractContextManager[Copy]:
+    if options.on is not None:
+        return restored(config, options.on, options.copy_of, say, after)
+    return synthetic(target, options.scale, say, after)
+
+
+def _grounded(copy: Copy, link: psycopg.Connection, old: Shape, new: Shape) -> tuple[Shape, Shape]:
+    """On a restored copy clients write values that it has, as far as the columns are there before the change."""
+    if copy.given is None:
+        return old, new
+    real = shape(link, "old", old.tables)
+    rows = {
+        place: [
+            {**row, **{c: v for c, v in known.items() if c in row}}
+            for row, known in zip(made_up, real.rows.get(place) or made_up, strict=False)
+        ]
+        for place, made_up in new.rows.items()
+    }
+    return real, replace(new, rows=rows)
 
 
 def _budget(file: ChangeFile, given: Budget) -> Budget:
@@ -156,12 +182,11 @@ def _plainly(service: Service, change: str) -> None:
     raise Blocked(f"{change} does not come to its end on a copy with few rows", "orch plan FILE shows its steps")
 
 
-def _run(stage: _Stage, old: Shape, new: Shape, say: Say) -> Report:
+def _run(stage: _Stage, untried: list[str], say: Say) -> Report:
     """The run to the end, which gives the Report all but its frame."""
     with stage.copy.fresh("run") as url, ExitStack() as stack:
         link = stack.enter_context(psycopg.connect(url, autocommit=True, application_name="orch-rehearsal"))
-        service = stack.enter_context(service_on(url, stage.target))
-        stage.statements, untried = _chosen(stage, url, link, old, new)
+        service = stack.enter_context(_prepared(stage, url))
         load = Load(url, stage.statements)
         service.submit(stage.text, "rehearsal")
         watch = stack.enter_context(watching(url))
@@ -181,7 +206,7 @@ def _run(stage: _Stage, old: Shape, new: Shape, say: Say) -> Report:
             plan_sha256="",
             server_version=stage.copy.version,
             target_version=stage.copy.target_version,
-            copy="synthetic",
+            copy="restored" if stage.copy.given else "synthetic",
             rows=stage.copy.rows,
             largest_table_rows=largest,
             size_class=size_class(largest),
@@ -200,6 +225,12 @@ def _run(stage: _Stage, old: Shape, new: Shape, say: Say) -> Report:
             rates=tuple(recorder.rates),
             problems=(f"locks could not be watched: {watch.failed}",) if watch.failed else (),
         )
+
+
+def _prepared(stage: _Stage, url: str) -> AbstractContextManager[Service]:
+    if stage.copy.given is not None:
+        clean(url)
+    return service_on(url, stage.target)
 
 
 def _resting(load: Load, say: Say) -> Callable[[str], None]:
@@ -270,7 +301,7 @@ def _abort(stage: _Stage, state: State, say: Say) -> _Aborted:
     title = f"abort from {state.value}"
     with stage.copy.fresh(f"abort_{state.value}") as url, ExitStack() as stack:
         link = stack.enter_context(psycopg.connect(url, autocommit=True, application_name="orch-rehearsal"))
-        service = stack.enter_context(service_on(url, stage.target))
+        service = stack.enter_context(_prepared(stage, url))
         service.submit(stage.text, "rehearsal")
         before = tables(link)
         load = Load(url, stage.statements)
