@@ -25,7 +25,7 @@ from orchestrator.engine.lease import TTL
 from orchestrator.refusals import explained
 from state import freezes, known, queries
 from state.machine import GATE_AHEAD, TERMINAL, WORKING, Command, Refused, decide
-from state.model import ChangeRow, Event, EventRow, Evidence, Freeze, GateName, State
+from state.model import OF_NONE, ChangeRow, Event, EventRow, Evidence, Freeze, GateName, State
 from state.store import Registry
 
 if TYPE_CHECKING:
@@ -374,7 +374,7 @@ class Service:
     def freezes(self) -> tuple[Freeze, ...]:
         """What keeps phases from starting now."""
         with explained(), self._registry.reading() as connection:
-            return freezes.standing(connection)
+            return freezes.standing(queries.said(connection, [OF_NONE]), queries.now(connection))
 
     def freeze(
         self, until: datetime | timedelta | None, *, reason: str, target: str | None = None

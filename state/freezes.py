@@ -6,13 +6,13 @@ keeps it, written by ``orch.record_freeze`` as ``session_user``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, DateTime, Text, cast, func, select
 
-from state import rows, tables
 from state.deciding import explained
-from state.model import OF_NONE, EventRow, Freeze, RegistryEvent
+from state.model import EventRow, Freeze, RegistryEvent
 
 
 def record(connection: Connection, until: datetime | None, reason: str, target: str | None) -> None:
@@ -22,14 +22,14 @@ def record(connection: Connection, until: datetime | None, reason: str, target: 
         connection.execute(select(func.orch.record_freeze(moment, reason, cast(target, Text))))
 
 
-def standing(connection: Connection) -> tuple[Freeze, ...]:
-    """Freezes that are neither over, by the database's clock, nor lifted. Lifting one of all targets lifts no other."""
-    column = tables.event.c
-    query = select(tables.event).where(column.change_id == OF_NONE).order_by(column.seq)
+def standing(events: Iterable[EventRow], now: datetime) -> tuple[Freeze, ...]:
+    """Freezes that are neither over nor lifted. Lifting one of all targets lifts no other."""
     last: dict[str | None, Freeze | None] = {}
-    for event in map(rows.event_row, connection.execute(query)):
-        last[event.data.get("target")] = _freeze(event) if event.kind == RegistryEvent.FROZEN else None
-    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    for event in events:
+        if event.kind == RegistryEvent.FROZEN:
+            last[event.data.get("target")] = _freeze(event)
+        elif event.kind == RegistryEvent.THAWED:
+            last[event.data.get("target")] = None
     return tuple(freeze for freeze in last.values() if freeze is not None and freeze.until > now)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from state import freezes, queries, rows, tables
 from state.errors import UnknownChange
 from state.machine import GATE_AHEAD, MOVES, TERMINAL
-from state.model import BackfillRow, ChangeRow, ComparisonRow, Deploy, Event, Evidence, Freeze, StepRow
+from state.model import OF_NONE, BackfillRow, ChangeRow, ComparisonRow, Deploy, Event, Evidence, Freeze, StepRow
 from state.queries import LeaseView, StandingApproval
 
 LATELY = timedelta(days=7)
@@ -83,10 +83,10 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
     evidence = _evidence(connection, resting)
     since = _rests_since(connection, resting)
     asked = _asked(connection, resting)
-    tuned = queries.tuned(connection, ids)
-    frozen = freezes.standing(connection)
-    deploys = queries.deploys(connection, resting)
+    said_of = queries.said(connection, [*ids, OF_NONE])
+    tuned, deploys = queries.tuned(said_of), queries.deploys(said_of)
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    frozen = freezes.standing(said_of, now)
     return [
         Known(
             change=change,
@@ -101,7 +101,9 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
             now=now,
             tuned=tuned.get(change.id, {}),
             freezes=tuple(each for each in frozen if each.target in (None, change.target)),
-            deploys=tuple(each for each in deploys.get(change.id, ()) if each.at >= since[change.id]),
+            deploys=tuple(
+                each for each in deploys.get(change.id, ()) if change.id in since and each.at >= since[change.id]
+            ),
         )
         for change in changes
     ]

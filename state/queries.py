@@ -7,7 +7,7 @@ database's.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -27,6 +27,7 @@ from state.model import (
     Evidence,
     GateName,
     LeaseRow,
+    RegistryEvent,
     StepRow,
 )
 
@@ -255,29 +256,43 @@ def identity(connection: Connection) -> str:
     return str(connection.execute(select(cast(func.session_user(), Text))).scalar_one())
 
 
-def tuned(connection: Connection, change_ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """What people tuned of each Change since it was planned, later words over earlier ones."""
+def now(connection: Connection) -> datetime:
+    """The database's clock."""
+    moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return moment
+
+
+SAID = (Event.TUNED, Event.REPLANNED, Event.DEPLOYED, RegistryEvent.FROZEN, RegistryEvent.THAWED)
+"""What people say that only the history keeps."""
+
+
+def said(connection: Connection, change_ids: Collection[str]) -> list[EventRow]:
+    """What people said of some Changes (``OF_NONE``: of the whole Registry) that only the history keeps, in order."""
     column = tables.event.c
-    told = column.kind.in_([Event.TUNED.value, Event.REPLANNED.value])
-    query = select(tables.event).where(column.change_id == func.any(list(change_ids)), told).order_by(column.seq)
+    told = (column.change_id == func.any(list(change_ids)), column.kind.in_([event.value for event in SAID]))
+    query = select(tables.event).where(*told).order_by(column.seq)
+    return [rows.event_row(row) for row in connection.execute(query)]
+
+
+def tuned(events: Iterable[EventRow]) -> dict[str, dict[str, Any]]:
+    """What people tuned of each Change since it was planned, later words over earlier ones."""
     found: dict[str, dict[str, Any]] = {}
-    for event in map(rows.event_row, connection.execute(query)):
+    for event in events:
         if event.kind == Event.TUNED.value:
             found.setdefault(event.change_id, {}).update(event.data)
-        else:
+        elif event.kind == Event.REPLANNED.value:
             found.pop(event.change_id, None)
     return found
 
 
-def deploys(connection: Connection, change_ids: Collection[str]) -> dict[str, list[Deploy]]:
+def deploys(events: Iterable[EventRow]) -> dict[str, list[Deploy]]:
     """What was attested of each Change, in order."""
-    column = tables.event.c
-    told = (column.change_id == func.any(list(change_ids)), column.kind == Event.DEPLOYED.value)
     found: dict[str, list[Deploy]] = {}
-    for event in map(rows.event_row, connection.execute(select(tables.event).where(*told).order_by(column.seq))):
-        deploy, version, url = (event.data.get(name) for name in ("deploy", "version", "url"))
-        said = Deploy(str(deploy), str(version), url, event.actor, datetime.fromisoformat(event.at))
-        found.setdefault(event.change_id, []).append(said)
+    for event in events:
+        if event.kind == Event.DEPLOYED.value:
+            deploy, version, url = (event.data.get(name) for name in ("deploy", "version", "url"))
+            attested = Deploy(str(deploy), str(version), url, event.actor, datetime.fromisoformat(event.at))
+            found.setdefault(event.change_id, []).append(attested)
     return found
 
 

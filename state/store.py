@@ -14,10 +14,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from state import comparisons, deciding, freezes, lease, recording, steps, submitting
+from state import comparisons, deciding, freezes, lease, queries, recording, steps, submitting
 from state.connect import engine
 from state.errors import Forbidden, NotReady, Occupied, RegistryError, Unprivileged, Unreachable
 from state.machine import Refused
@@ -101,8 +101,7 @@ class Registry:
     def now(self) -> datetime:
         """The database's clock."""
         with self.reading() as connection:
-            moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-            return moment
+            return queries.now(connection)
 
     def submit(
         self, new: NewChange, steps: Sequence[NewStep], judge: submitting.Judge = submitting.anything

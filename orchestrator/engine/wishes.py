@@ -67,7 +67,7 @@ class Wishes:
         with run.registry.reading() as connection:
             change = queries.change(connection, run.change.id)
             if change.version != self._version:
-                said = queries.tuned(connection, [change.id]).get(change.id, {})
+                said = queries.tuned(queries.said(connection, [change.id])).get(change.id, {})
                 wanted = tuned(self._file, said)
                 self.control = wanted if wanted != self.control else self.control
                 self._version = change.version

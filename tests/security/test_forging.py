@@ -12,7 +12,7 @@ from state import freezes, queries
 from state.digest import NO_FINDINGS
 from state.errors import Forbidden, NotGranted, ReasonRequired, RequesterMayNot, StaleApproval, StaleView, Unprivileged
 from state.machine import Refused
-from state.model import Event, Finding, GateName, State, Verdict
+from state.model import OF_NONE, Event, Finding, GateName, State, Verdict
 from state.store import Registry
 from tests.security.conftest import Place
 from tests.state.conftest import audit, new, new_steps
@@ -246,7 +246,7 @@ def test_who_may_freeze_and_who_may_attest(worker: Registry, place: Place) -> No
             place.registry(login).attest(ID, said)
     worker.attest(ID, said)
     with place.registry().reading() as connection:
-        (freeze,) = freezes.standing(connection)
-        (deploy,) = queries.deploys(connection, [ID])[ID]
+        (freeze,) = freezes.standing(queries.said(connection, [OF_NONE]), queries.now(connection))
+        (deploy,) = queries.deploys(queries.said(connection, [ID]))[ID]
     assert (freeze.actor, freeze.until, deploy.actor) == ("sec_ada", until, "sec_worker")
     assert audit(place.registry()) == []
