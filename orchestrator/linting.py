@@ -63,6 +63,13 @@ def lint_files(paths: Iterable[Path], known: Known | None = None) -> Report:
         return total(pool.map(judge, found, chunksize=max(1, len(found) // (processors * 8))))
 
 
+def look(url: str) -> Known:
+    """What the database knows. Raises Invalid when it is unreachable."""
+    from orchestrator.dialects.postgres import knowing  # the driver, which most runs do without
+
+    return knowing.look(url)
+
+
 def lint_file(path: Path, known: Known | None = None) -> Report:
     """Judge one file. Raises Invalid when it cannot be read."""
     try:

@@ -15,12 +15,13 @@ SMALL_BYTES = 10 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class KnownColumn:
-    """``type`` is ``format_type``'s text."""
+    """``type`` is ``format_type``'s text; ``not_null`` is proven for every row; ``views`` are those that name the column."""
 
     type: str
     not_null: bool = False
     indexed: bool = False
     checked: bool = False
+    views: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,6 @@ class KnownTable:
     constraints: Mapping[str, KnownConstraint] = field(default_factory=dict)
     indexes: Mapping[str, KnownIndex] = field(default_factory=dict)
     default_partition: bool = False
-    views: tuple[str, ...] = ()
 
     @property
     def small(self) -> bool:
@@ -65,15 +65,17 @@ class KnownTable:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """``tables`` by qualified name; ``functions`` (qualified) → v, s or i, the most volatile of its overloads; ``domains`` are
-    those with a constraint; ``lock_timeout`` says that the role or the database sets one.
+    """``tables`` by qualified name; ``functions`` (qualified) → v, s or i, the most volatile of its overloads; ``domains``
+    (qualified) → base type, ``constrained`` are those with a constraint; ``lock_timeout`` says that role
+    or database set one.
     """
 
     version: int
     search_path: tuple[str, ...] = ("public",)
     tables: Mapping[str, KnownTable] = field(default_factory=dict)
     functions: Mapping[str, str] = field(default_factory=dict)
-    domains: frozenset[str] = frozenset()
+    domains: Mapping[str, str] = field(default_factory=dict)
+    constrained: frozenset[str] = frozenset()
     lock_timeout: bool = False
     utc: bool = False
 

@@ -42,10 +42,16 @@ def cost(act: acts.Retype, seen: Situation) -> tuple[bool, bool]:
     column = table.columns.get(act.column) if table else None
     if column is None:
         return True, True
-    old, new = known_type(column.type), act.type
-    rewrites = not _accepts(old, new, seen) or not _is_itself(act)
+    old, new = _bare(known_type(column.type), seen), _bare(act.type, seen)
+    rewrites = not _accepts(old, new, seen) or not _is_itself(act) or seen.constrained_domain(act.type)
     rebuilt = column.indexed and old.name != new.name and {old.name, new.name} != {"varchar", "text"}
     return rewrites, column.checked or rebuilt
+
+
+def _bare(kind: acts.Type, seen: Situation) -> acts.Type:
+    """The base type of a domain; other types as they are."""
+    base = None if kind.array else seen.base(kind)
+    return kind if base is None else known_type(base)
 
 
 def _is_itself(act: acts.Retype) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 
-from orchestrator.core.known import Known, KnownTable
+from orchestrator.core.known import Known, KnownColumn, KnownTable
 from orchestrator.dialects.postgres.script import acts
 from orchestrator.dialects.postgres.script.acts import Act, Expr, Name
 from orchestrator.dialects.postgres.script.reading import Statement
@@ -84,6 +84,11 @@ class Situation:
         """What the database knows of the table, if one was asked."""
         return None if self.known is None or name is None else self.known.table(name.schema, name.name)
 
+    def column(self, table: Name, name: str) -> KnownColumn | None:
+        """What the database knows of a column."""
+        found = self.table(table)
+        return found.columns.get(name) if found else None
+
     def partitioned(self, name: Name) -> bool:
         """Whether the table is known to be partitioned."""
         found = self.table(name)
@@ -134,12 +139,16 @@ class Situation:
         """Whether the type is known to be a domain with a constraint."""
         if name.name in self.domains:
             return True
-        if self.known is None:
-            return False
-        return any(
-            f"{s}.{name.name}" in self.known.domains
-            for s in ((name.schema,) if name.schema else self.known.search_path)
-        )
+        return self.known is not None and any(each in self.known.constrained for each in self._qualified(name))
+
+    def base(self, name: acts.Type) -> str | None:
+        """The base type, as ``format_type`` writes it, of a type that is known to be a domain."""
+        domains = self.known.domains if self.known is not None else {}
+        return next((domains[each] for each in self._qualified(name) if each in domains), None)
+
+    def _qualified(self, name: acts.Type) -> list[str]:
+        path = self.known.search_path if self.known is not None else ()
+        return [f"{schema}.{name.name}" for schema in ((name.schema,) if name.schema else path)]
 
     def begin(self, statement: Statement) -> None:
         """A statement is looked at."""

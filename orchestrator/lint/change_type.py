@@ -23,12 +23,12 @@ from orchestrator.lint._situation import Situation
 
 def _judge(act: Retype, seen: Situation) -> Iterator[Remark]:
     done = seen.effect(act)
-    known = seen.table(act.table)
-    old = known.columns.get(act.column) if known else None
+    old = seen.column(act.table, act.column)
     was = f" from {old.type}" if old else ""
     way = "a change with change_type: a column beside it, filled in batches"
-    if known is not None and known.views:
-        yield Remark(f"fails while views name the column: {', '.join(known.views)}", way)
+    if old is not None and old.views:
+        yield Remark(f"fails while views name the column: {', '.join(old.views)}", way)
+        return
     if done.rewrites:
         unknown = "" if old else ", unless the old type is stored alike"
         said = f"writes all of {act.table} anew under ACCESS EXCLUSIVE to make {act.column}{was} {act.type}{unknown}"

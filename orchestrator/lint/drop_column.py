@@ -19,8 +19,8 @@ from orchestrator.lint._situation import Situation
 
 
 def _judge(act: DropColumn, seen: Situation) -> Iterator[Remark]:
-    known = seen.table(act.table)
-    views = f"; views that name the table: {', '.join(known.views)}" if known and known.views else ""
+    known = seen.column(act.table, act.column)
+    views = f"; it fails while views name the column: {', '.join(known.views)}" if known and known.views else ""
     cascade = " and, by CASCADE, whatever depends on it" if act.cascade else ""
     yield Remark(
         f"drops {act.table}.{act.column}{cascade}: versions still running fail,"

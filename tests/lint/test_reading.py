@@ -14,6 +14,7 @@ BROKEN = {
     "an open quotation": "INSERT INTO t VALUES ('it's');",
     "an open bracket": "CREATE TABLE t (id int;",
     "a body with semicolons": "CREATE FUNKTION f() RETURNS int AS $$ BEGIN;\n DROP TABLE not_this; END; $$ LANGUAGE plpgsql;",
+    "a text in dollars behind an open bracket": "INSRT INTO t (a $$x;\nDROP TABLE not_this;\n$$;",
     "MySQL": "CREATE TABLE `t` (`id` int AUTO_INCREMENT) ENGINE=InnoDB;",
     "an open identifier": 'DROP TABLE "x;',
     "an open dollar": "DO $x$ BEGIN;",
