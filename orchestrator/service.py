@@ -7,30 +7,27 @@ the gate, and writes through the store; nothing here remembers anything between 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from orchestrator import statuses
-from orchestrator.core.audit import Anchor, Problem, verify
+from orchestrator import statuses, together
+from orchestrator.core.audit import Anchor, Problem
 from orchestrator.core.errors import Blocked, Invalid, Waiting
 from orchestrator.core.progress import Listener, Progress, nobody
 from orchestrator.core.reckoning import reckon
-from orchestrator.core.status import TOGETHER, Status
+from orchestrator.core.status import Status
 from orchestrator.core.view import Diagnosis, Identity, PlanView, StepView
 from orchestrator.engine.lease import TTL
 from orchestrator.refusals import explained
 from state import freezes, known, queries
-from state.machine import GATE_AHEAD, TERMINAL, WORKING, Command, Refused, decide
+from state.machine import GATE_AHEAD, TERMINAL, WORKING, Command, decide
 from state.model import OF_NONE, ChangeRow, Event, EventRow, Evidence, Freeze, GateName, State
 from state.store import Registry
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from orchestrator.config import Config
     from orchestrator.core.ports import Target
     from orchestrator.core.reading import Usage
@@ -176,31 +173,20 @@ class Service:
 
         With ``anchor``, the file of an earlier ``audit_anchor``, the chain must run through it. Raises Invalid.
         """
-        from orchestrator import anchoring
+        from orchestrator import auditing
 
-        kept = anchoring.read(anchor) if anchor is not None else None
-        with explained(), self._registry.reading() as connection:
-            return _verified(connection, kept)
+        with explained():
+            return auditing.problems(self._registry, anchor)
 
     def audit_anchor(self, path: str) -> Anchor:
         """Write the head of the history to a file, once everything agrees with it and with an anchor already there.
 
         Raises Blocked with what does not agree, Invalid for a file that cannot be used.
         """
-        from pathlib import Path
+        from orchestrator import auditing
 
-        from orchestrator import anchoring
-
-        before = anchoring.read(path) if Path(path).exists() else None
-        with explained(), self._registry.reading() as connection:
-            problems = _verified(connection, before)
-            head, registry = queries.head(connection), queries.registry_identity(connection)
-        if problems:
-            found = "".join(f"\n  - {problem}" for problem in problems[:10])
-            raise Blocked(f"{path} is left as it is, for the history does not verify:{found}", "orch audit --verify")
-        anchor = Anchor(head.seq, head.sha256, self._registry.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"), registry)
-        anchoring.write(path, anchor)
-        return anchor
+        with explained():
+            return auditing.anchored(self._registry, path)
 
     def ready(self) -> list[str]:
         """Changes that a worker may run now: work in hand that nobody runs, and ready gates.
@@ -326,33 +312,14 @@ class Service:
         return self._record(change_id, Command.RESUME, {"reason": reason} if reason else {}, version)
 
     def hold_everything(self, *, reason: str) -> list[str]:
-        """Hold every Change that is neither over nor held; what runs stops within a batch. Returns which."""
-        if not reason.strip():
-            raise Invalid(
-                "holding everything needs a reason; it goes into every history", "orch pause --all --reason TEXT"
-            )
-        return self._each(
-            lambda row: row.hold is None, lambda change: self._registry.hold(change, f"{TOGETHER}{reason}")
-        )
+        """Hold every Change that is neither over nor held; what runs stops within a batch. Returns which. Raises Invalid."""
+        with explained():
+            return together.hold_everything(self._registry, reason)
 
     def let_go(self, *, reason: str | None = None) -> list[str]:
         """Lift the holds that were set on everything at once, and no other. Returns which."""
-        return self._each(
-            lambda row: row.hold is not None and row.hold.reason.startswith(TOGETHER),
-            lambda change: self._registry.resume(change, reason),
-        )
-
-    def _each(self, fits: Callable[[ChangeRow], bool], act: Callable[[str], ChangeRow]) -> list[str]:
-        """Do something to every live Change that fits; one that has come to its end meanwhile needs it no more."""
-        done = []
         with explained():
-            with self._registry.reading() as connection:
-                found = [row.id for row in queries.changes(connection) if row.state not in TERMINAL and fits(row)]
-            for change in found:
-                with suppress(Refused):
-                    act(change)
-                    done.append(change)
-        return done
+            return together.let_go(self._registry, reason)
 
     def tune(self, change_id: str, settings: Mapping[str, Any], *, version: int | None = None) -> Status:
         """Hold the backfill to other settings, a running one from its next batch on. Raises Invalid for what cannot be."""
@@ -488,20 +455,6 @@ def _captured(path: str | None) -> Usage | None:
     from orchestrator.dialects.postgres.proof.captured import read
 
     return read(path)
-
-
-def _verified(connection: Connection, anchor: Anchor | None) -> list[Problem]:
-    head = queries.head(connection)
-    return verify(
-        queries.events(connection),
-        queries.changes(connection),
-        queries.all_steps(connection),
-        head=(head.seq, head.sha256),
-        approvals=queries.all_approvals(connection),
-        evidence=queries.all_evidence(connection),
-        needed=queries.all_approvals_needed(connection),
-        anchor=anchor,
-    )
 
 
 def _arrived(row: ChangeRow, through: State | None) -> bool:

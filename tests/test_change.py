@@ -11,6 +11,7 @@ from orchestrator.change import ChangeFile, json_schema, parse, read
 from orchestrator.core.errors import Invalid
 from orchestrator.core.plan import GatePolicy, Query, Settings
 from orchestrator.plugins import discover
+from tests.conformance.example import Case, cases
 
 OPERATIONS = discover("orchestrator.operations")
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.yaml"))
@@ -81,6 +82,13 @@ def test_examples_are_valid_and_their_definition_is_a_change_file(path: Path) ->
     assert again.definition() == file.definition()
     assert again.operations == file.operations
     assert again.policies() == file.policies()
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_the_definition_of_every_operation_is_a_change_file(case: Case) -> None:
+    file = parse(json.dumps({"change": "a", **case.example.change}), "a.json", OPERATIONS)
+    again = parse(json.dumps(file.definition()), "stored.json", OPERATIONS)
+    assert again.operations == file.operations
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ the old one is dropped from all partitions at once (see drop_index).
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from orchestrator.core.asked import Question
 from orchestrator.core.catalog import Catalog, Index, Table
@@ -43,6 +43,12 @@ class ReplaceIndex(OperationModel):
                 "say the whole of the new index, its columns, too; or nothing but its name, to build it anew"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Nothing but the name where nothing but the name was said: defaults filled in would be refused when read again."""
+        found: dict[str, Any] = whole(self)
+        return found if self.columns is not None else {"table": self.table, "index": self.index}
 
     def _asked(self) -> Asked:
         return Asked(self.table, self.columns or (), self.include, self.where, self.method)

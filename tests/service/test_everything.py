@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from orchestrator.core.errors import Invalid, Waiting
 from orchestrator.core.progress import Progress
-from state.model import State
+from state.model import ChangeRow, Event, State
+from state.store import Registry
 from tests.service.world import QUICK, World
 
 
@@ -52,3 +55,20 @@ def test_a_running_backfill_stops_within_a_batch(world: World) -> None:
 def test_it_needs_a_reason(world: World) -> None:
     with pytest.raises(Invalid, match="needs a reason"):
         world.service.hold_everything(reason=" ")
+
+
+def test_a_hold_set_meanwhile_stays_its_owner_s(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    _two(world)
+    record = Registry.record
+    said: list[str] = []
+
+    def late(registry: Registry, change: str, event: Event, *args: Any, **more: Any) -> ChangeRow:
+        if not said:
+            said.append(change)
+            world.service.pause(change, reason="mine")
+        return record(registry, change, event, *args, **more)
+
+    monkeypatch.setattr(Registry, "record", late)
+    assert world.service.hold_everything(reason="the site is down") == ["two"]
+    assert (hold := world.service.status(said[0]).hold) is not None
+    assert hold.reason == "mine"
