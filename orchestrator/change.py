@@ -71,6 +71,8 @@ class ChangeFile(Section):
             max_replica_lag=self.backfill.max_replica_lag,
             triggers=self.triggers,
             views=self.switch_reads.views(self.change),
+            ramp=self.switch_reads.ramp or (),
+            each=self.switch_reads.stands(),
         )
 
     def watched(self) -> Readers:
@@ -191,14 +193,22 @@ def _consistent(found: ChangeFile, document: marked.Document) -> None:
         document.report(
             ("backfill", "max_latency"), "max_latency needs a `probe`, the statement whose latency is meant", key=True
         )
-    if found.switch_reads.deploy is not None and found.switch_reads.by != "external":
-        document.report(("switch_reads", "deploy"), "only `by: external` waits for a deploy", key=True)
-    if found.switch_reads.in_schema is not None and found.switch_reads.by != "views":
-        document.report(("switch_reads", "in_schema"), "only `by: views` makes a schema of views", key=True)
+    _switch_is_consistent(found.switch_reads, document)
     if found.readers.reason is None and (found.readers.statements == "none" or found.readers.accept):
         document.report(("readers",), "`statements: none` and `accept` need a `reason`, which approvers are shown")
     if found.park == 0 and "purge" in found.gates.model_fields_set:
         document.report(("gates", "purge"), "with `park: 0` nothing is parked, so there is no purge gate", key=True)
+
+
+def _switch_is_consistent(switch: SwitchSettings, document: marked.Document) -> None:
+    if switch.deploy is not None and switch.by != "external":
+        document.report(("switch_reads", "deploy"), "only `by: external` waits for a deploy", key=True)
+    if switch.in_schema is not None and switch.by != "views":
+        document.report(("switch_reads", "in_schema"), "only `by: views` makes a schema of views", key=True)
+    if switch.ramp and switch.by == "external":
+        document.report(("switch_reads", "ramp"), "a deploy goes up its own ramp: orch sees only its end", key=True)
+    if switch.each is not None and not switch.ramp:
+        document.report(("switch_reads", "each"), "there is no `ramp` whose parts could stand so long", key=True)
 
 
 _EXPECTED = {

@@ -14,10 +14,6 @@ from orchestrator.core.status import Status
 from orchestrator.refusals import explained
 from state.known import Known
 from state.machine import TERMINAL, WORKING
-from state.model import GateName
-
-ASKED = frozenset({GateName.CONTRACT, GateName.PURGE})
-"""Gates that a worker goes through only after ``advance`` was asked for."""
 
 
 def ready(everything: Iterable[Known]) -> list[str]:
@@ -38,17 +34,18 @@ def fallen_back(over: Iterable[Known], target: Callable[[str], Target]) -> list[
     return found
 
 
-def _may_run(status: Status) -> bool:
-    if status.lease is not None:
+def may_go_on(status: Status) -> bool:
+    """Whether ``advance`` would find something to do: work in hand, or a gate that is open but for its evidence."""
+    if status.hold is not None:
         return False
     if status.state in WORKING:
-        return True
-    gate = status.gate
-    if gate is None:
-        return True
-    if gate.phase in ASKED and status.requested is not gate.phase:
-        return False
-    return all(need.name == "evidence" for need in gate.missing)
+        return status.rung is None
+    return status.gate is None or all(need.name == "evidence" for need in status.gate.missing)
+
+
+def _may_run(status: Status) -> bool:
+    asked = status.gate is not None and status.requested is status.gate.phase
+    return status.lease is None and (asked or not status.needs_word) and may_go_on(status)
 
 
 def _lacks_evidence(known: Known, status: Status) -> bool:

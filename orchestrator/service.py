@@ -422,11 +422,23 @@ class Service:
                 if time.monotonic() >= deadline:
                     raise
                 listen(Progress(change_id, None, "waiting", missing.message))
-                time.sleep(POLL)
+                self._pause(change_id, deadline, listen)
                 continue
             if through is None:
                 break
         return self.status(change_id)
+
+    def _pause(self, change_id: str, deadline: float, listen: Listener) -> None:
+        """Until a further try may come further, or the deadline: each takes the lease, and is written into the history."""
+        from orchestrator import readiness
+
+        while True:
+            time.sleep(POLL)
+            with explained(), self._registry.reading() as connection:
+                status = statuses.status(known.one(connection, change_id), full=False)
+            if time.monotonic() >= deadline or readiness.may_go_on(status):
+                return
+            listen(Progress(change_id, None, "waiting", status.why))
 
     def _rests(self, row: ChangeRow, through: State | None, listen: Listener) -> bool:
         """Whether nothing is to be done. An end is compared with the target, which may have lost its last commits."""

@@ -12,13 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from orchestrator.core import ramp
 from orchestrator.core.gate import GateFacts, GatePolicy, GateStatus, judge
 from orchestrator.core.status import LeaseView, Status
 from orchestrator.core.view import Identity
 from state.digest import NO_FINDINGS
 from state.known import Known
 from state.machine import GATE_AHEAD, Shape
-from state.model import ChangeRow, Evidence, GateName, Phase
+from state.model import ChangeRow, Evidence, GateName, Phase, State
 from state.queries import Standing
 
 
@@ -62,6 +63,8 @@ def status(known: Known, *, full: bool) -> Status:
         backfills=known.backfills,
         comparisons=known.comparisons,
         tuned=known.tuned,
+        rung=ramp.standing(known.steps, known.now) if row.state is State.SWITCHING else None,
+        taken_back=known.taken_back,
     )
 
 

@@ -10,6 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from orchestrator.core.ramp import EACH
+from orchestrator.sections import Seconds
+
 _TAKEN = ("information_schema", "orch", "orch_target", "public")
 
 
@@ -19,6 +22,15 @@ def _schema(value: str) -> str:
     if value.startswith("pg_") or value in _TAKEN:
         raise ValueError(f"{value!r} is not a schema of a version's own")
     return value
+
+
+def _rising(value: tuple[int, ...]) -> tuple[int, ...]:
+    if list(value) != sorted(set(value)):
+        raise ValueError("a ramp goes up: each percentage is more than the one before it")
+    return value
+
+
+Percent = Annotated[int, Field(ge=1, le=99, strict=True)]
 
 
 class SwitchSettings(BaseModel):
@@ -35,6 +47,17 @@ class SwitchSettings(BaseModel):
         default=None,
         description="where the new version's views are; the change's id, with _ for -, unless told otherwise",
     )
+
+    ramp: Annotated[tuple[Percent, ...], AfterValidator(_rising), Field(min_length=1, max_length=20)] | None = Field(
+        default=None, description="percentages of readers that switch first, one after the other"
+    )
+    each: Seconds | None = Field(
+        default=None, description="how long each part of the ramp stands; 10 min, unless told otherwise", gt=0
+    )
+
+    def stands(self) -> float:
+        """Seconds for which each part of the ramp stands."""
+        return EACH if self.each is None else self.each
 
     def views(self, change: str) -> str | None:
         """The schema of the new version's views, where reads are switched by views."""

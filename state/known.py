@@ -24,12 +24,15 @@ from state.queries import LeaseView, StandingApproval
 LATELY = timedelta(days=7)
 """How long after its end a Change is still compared with its Target: whoever falls back further restores a backup."""
 
+_BACK = frozenset({Event.UNSWITCH_FINISHED.value, Event.UNDO_FINISHED.value})
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """One Change with everything about it. ``evidence`` is the latest at the gate ahead, under the Plan of today.
 
-    ``rests_since`` is when it came to where it is, ``now`` the Registry's clock; ``asked`` whether ``advance`` was asked for
+    ``rests_since`` is when it came to where it is, ``taken_back`` whether somebody's undo brought it there;
+    ``now`` the Registry's clock; ``asked`` whether ``advance`` was asked for
     after evidence was taken last; ``tuned`` what the backfill is held to instead of what the file says; ``freezes`` are those
     that bind it, ``deploys`` what was attested since it came to where it is.
     """
@@ -42,6 +45,7 @@ class Known:
     approvals: tuple[StandingApproval, ...]
     evidence: Evidence | None
     rests_since: datetime | None
+    taken_back: bool
     asked: bool
     now: datetime
     tuned: Mapping[str, Any] = field(default_factory=dict)
@@ -81,7 +85,9 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
     for row in said:
         approvals[row.change_id].append(queries.standing_approval(row))
     evidence = _evidence(connection, resting)
-    since = _rests_since(connection, resting)
+    moved = _moved(connection, resting)
+    since = {change_id: at for change_id, (at, _) in moved.items()}
+    back = {change_id for change_id, (_, kind) in moved.items() if kind in _BACK}
     asked = _asked(connection, resting)
     said_of = queries.said(connection, [*ids, OF_NONE])
     tuned, deploys = queries.tuned(said_of), queries.deploys(said_of)
@@ -97,6 +103,7 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
             approvals=tuple(approvals[change.id]),
             evidence=evidence.get((change.id, str(GATE_AHEAD.get(change.state)), change.plan_sha256)),
             rests_since=since.get(change.id),
+            taken_back=change.id in back,
             asked=change.id in asked,
             now=now,
             tuned=tuned.get(change.id, {}),
@@ -132,10 +139,13 @@ def _evidence(connection: Connection, ids: Collection[str]) -> dict[tuple[str, s
     return {(each.change_id, each.gate.value, each.plan_sha256): each for each in found}
 
 
-def _rests_since(connection: Connection, ids: Collection[str]) -> dict[str, datetime]:
+def _moved(connection: Connection, ids: Collection[str]) -> dict[str, tuple[datetime, str]]:
+    """When each came to where it is, and by which event."""
     column = tables.event.c
-    query = select(column.change_id, func.max(cast(column.at, DateTime(timezone=True))))
-    return _pairs(connection, query.where(*_told(ids, (event.value for event in MOVES))).group_by(column.change_id))
+    query = select(column.change_id, cast(column.at, DateTime(timezone=True)), column.kind)
+    query = query.ext(distinct_on(column.change_id)).where(*_told(ids, (event.value for event in MOVES)))
+    found = connection.execute(query.order_by(column.change_id, column.seq.desc()))
+    return {row[0]: (row[1], row[2]) for row in found}
 
 
 def _asked(connection: Connection, ids: Collection[str]) -> set[str]:

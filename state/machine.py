@@ -51,6 +51,7 @@ _MOVES: dict[tuple[State | None, Event], Edge] = {
     (S.CONTRACTED, E.UNDO_STARTED): Edge(S.UNDOING, "contract is being undone"),
     (S.UNDOING, E.UNDO_FINISHED): Edge(S.SWITCHED, "the old shape is back beside the new one"),
     (S.SWITCHED, E.UNSWITCH_STARTED): Edge(S.UNSWITCHING, "reads go back to the old shape"),
+    (S.SWITCHING, E.UNSWITCH_STARTED): Edge(S.UNSWITCHING, "those who read the new shape go back to the old one"),
     (S.UNSWITCHING, E.UNSWITCH_FINISHED): Edge(S.BACKFILLED, "reads are on the old shape again"),
     (S.ABORTING, E.ABORT_FINISHED): Edge(S.ABORTED, "the schema is as it was before expand"),
 } | {

@@ -26,7 +26,7 @@ from state.submitting import NewChange, NewStep
 
 __all__ = ["SCHEMA_VERSION", "NewChange", "NewStep", "Registry"]
 
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0008"
 """The version of ``migrations_meta`` this code was written for."""
 
 RECORDABLE = frozenset(Event) - {

@@ -17,6 +17,7 @@ from orchestrator.core.errors import PlanRefused
 from orchestrator.core.footprint import Footprint, Place
 from orchestrator.core.gate import GatePolicy
 from orchestrator.core.ports import Examiner
+from orchestrator.core.ramp import EACH
 from orchestrator.core.reading import Readers
 from orchestrator.core.step import (
     PURGES,
@@ -50,7 +51,8 @@ PHASES: tuple[PhaseName, ...] = ("expand", "backfill", "switch_reads", "contract
 class Settings:
     """What of the change file shapes the Steps. ``park`` in seconds; 0 drops at once.
 
-    ``views`` is the schema of the new version's views, where reads are switched by views.
+    ``views`` is the schema of the new version's views, where reads are switched by views; ``ramp`` are percentages of
+    readers that switch first, each of which stands for ``each`` seconds.
     """
 
     change_id: str
@@ -60,6 +62,8 @@ class Settings:
     max_replica_lag: float = 5.0
     triggers: str | None = None
     views: str | None = None
+    ramp: tuple[int, ...] = ()
+    each: float = EACH
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +195,7 @@ def compose(
     _nothing_rewritten(drafts, catalog)
     steps_of_all = [step for draft in drafts for step in draft.steps]
     _nothing_hidden(steps_of_all, settings)
-    ordered = sorted(_merged(steps_of_all), key=_place)
+    ordered = sorted(ramped(_merged(steps_of_all), settings), key=_place)
     notes = tuple(dict.fromkeys(note for draft in drafts for note in draft.notes))
     steps = tuple(replace(planned, ordinal=place) for place, planned in enumerate(ordered, 1))
     footprint = _footprint(requested, steps, catalog)
@@ -241,6 +245,28 @@ def _merged(steps: list[PlannedStep]) -> list[PlannedStep]:
         else:
             kept[place] = planned
     return list(kept.values())
+
+
+def ramped(steps: Iterable[PlannedStep], settings: Settings) -> Iterator[PlannedStep]:
+    """The Steps with the read switch in as many parts as the change asks for. Raises PlanRefused without a switch."""
+    switches = 0
+    for planned in steps:
+        if isinstance(planned.step, SwitchReads):
+            switches += 1
+            yield from _parts(planned, planned.step, settings)
+        else:
+            yield planned
+    if settings.ramp and not switches:
+        raise PlanRefused("there are no reads to switch, and so no ramp to go up", "leave out `ramp`")
+
+
+def _parts(planned: PlannedStep, switch: SwitchReads, settings: Settings) -> Iterator[PlannedStep]:
+    before, after = 0, 0.0
+    for percent in settings.ramp:
+        words = f"reads_new answers true for {percent} % of those who ask"
+        yield replace(planned, step=replace(switch, percent=percent, before=before, after=after), description=words)
+        before, after = percent, settings.each
+    yield replace(planned, step=replace(switch, before=before, after=after))
 
 
 def _both(first: PlannedStep, second: PlannedStep) -> PlannedStep:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator.core.gate import GateStatus
+from orchestrator.core.ramp import Rung
 from state.machine import TERMINAL, WORKING
 from state.model import (
     Approval,
@@ -51,6 +52,8 @@ class LeaseView:
     seconds_held: float = 0.0
 
 
+ASKED = frozenset({GateName.CONTRACT, GateName.PURGE})
+"""Gates that nobody goes through before ``advance`` was asked for."""
 TOGETHER = "everything is held: "
 """What the reason of a hold begins with that was set on all changes at once."""
 
@@ -78,6 +81,13 @@ class Status:
     comparisons: tuple[ComparisonRow, ...] = ()
     rejected_rows: int = 0
     tuned: Mapping[str, Any] = field(default_factory=dict)
+    rung: Rung | None = None
+    taken_back: bool = False
+
+    @property
+    def needs_word(self) -> bool:
+        """Whether the gate ahead opens only once ``advance`` is asked for: contract and purge, and what an undo closed."""
+        return self.gate is not None and (self.taken_back or self.gate.phase in ASKED)
 
     @property
     def failed_step(self) -> StepRow | None:
@@ -118,7 +128,7 @@ class Status:
             # Evidence that is missing is taken by whoever approves or advances: what only others can give is said first.
             first = sorted(self.gate.missing, key=lambda need: need.name == "evidence")
             return "; ".join(_short(need.verdict, need.detail) for need in first)
-        if self.gate.phase in (GateName.CONTRACT, GateName.PURGE) and self.requested is None:
+        if self.needs_word and self.requested is None:
             return f"ready: orch advance {self.change} starts {self.gate.phase.value}"
         return f"ready for {self.gate.phase.value}"
 
@@ -126,6 +136,8 @@ class Status:
         if self.failed_step is not None:
             return f"step {self.failed_step.ordinal}: {self.failed_step.error}"
         running = [s for s in self.steps if s.status is StepStatus.RUNNING]
+        if self.lease is None and self.rung is not None:
+            return str(self.rung)
         if self.lease is None:
             return f"{self.state.value}, but nobody runs it: orch advance {self.change}"
         return running[-1].description if running else self.state.value
@@ -148,6 +160,7 @@ class Status:
             "gate": _gate(self.gate),
             "rejected_rows": self.rejected_rows,
             "tuned": dict(self.tuned),
+            "ramp": _rung(self.rung),
         }
         if steps:
             shape["steps"] = [_step(row) for row in self.steps]
@@ -188,6 +201,12 @@ def _lease(lease: LeaseView | None) -> dict[str, Any] | None:
         "seconds_left": round(lease.seconds_left, 1),
         "seconds_held": round(lease.seconds_held, 1),
     }
+
+
+def _rung(rung: Rung | None) -> dict[str, Any] | None:
+    if rung is None:
+        return None
+    return {"percent": rung.percent, "then": rung.then, "seconds": round(rung.seconds, 1)}
 
 
 def _gate(gate: GateStatus | None) -> dict[str, Any] | None:

@@ -294,9 +294,15 @@ class SetNotNull:
 
 @dataclass(frozen=True, slots=True)
 class SwitchReads:
-    """``orch_target.reads_new(change)`` answers true from here on."""
+    """``orch_target.reads_new(change)`` answers true from here on, for ``percent`` of those who ask.
+
+    ``before`` is how many it was true for until then, ``after`` how many seconds that must have stood.
+    """
 
     change_id: str
+    percent: int = 100
+    before: int = 0
+    after: float = 0.0
     kind: Literal["switch_reads"] = "switch_reads"
 
 

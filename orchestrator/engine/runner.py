@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from orchestrator.core import ramp
+from orchestrator.core.duration import words
 from orchestrator.core.errors import Invalid, LeaseLost, OrchError, Waiting
 from orchestrator.core.keys import SwapPrimaryKey
 from orchestrator.core.plan import Plan, PlannedStep, parse_plan
 from orchestrator.core.ports import ConnectionLost, Fenced, LockNotGranted, Seen, Target, TargetError
 from orchestrator.core.progress import Listener
 from orchestrator.core.reckoning import ENDED
-from orchestrator.core.step import DropConstraint, DropIndex, ParkColumn, ParkTable, RemoveSync, SwapIndex
+from orchestrator.core.step import DropConstraint, DropIndex, ParkColumn, ParkTable, RemoveSync, SwapIndex, SwitchReads
 from orchestrator.core.viewstep import RenameColumn, RenameTable
 from orchestrator.engine import ddl
 from orchestrator.engine.lease import TTL, Lease, held
@@ -158,7 +160,15 @@ def _bring_about(run: Run, phase: str) -> None:
     for planned in run.plan.of(phase):
         if rows[planned.ordinal].status is not StepStatus.DONE:
             run.stop_if_held()
+            if isinstance(planned.step, SwitchReads):
+                _stop_on_the_ramp(run)
             ddl.execute(run, planned)
+
+
+def _stop_on_the_ramp(run: Run) -> None:
+    """Raise Waiting while the part of the read switch that stands must stand longer."""
+    if (rung := ramp.standing(run.rows().values(), run.registry.now())) is not None:
+        raise Waiting(f"{run.change.id}: {rung}", f"orch advance {run.change.id} --wait {words(rung.seconds + 1)}")
 
 
 def _contract(run: Run) -> None:

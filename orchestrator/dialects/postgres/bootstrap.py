@@ -11,6 +11,15 @@ import re
 LOCK_KEY = 0x6F726368
 """Advisory lock of bootstrapping; polled, never waited for (a blocking waiter deadlocks with a concurrent build)."""
 
+_READS_NEW = """CREATE OR REPLACE FUNCTION orch_target.reads_new(p_change textARGUMENT) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce((SELECT s.percent >= 100 OR s.percent > 0
+                        AND hashtextextended(p_change || ':' || KEY, 0) & 1048575 < s.percent * 1048576 / 100
+                       FROM orch_target.read_switch s WHERE s.change_id = p_change), false)
+$$"""
+"""Halfway up a ramp, one answer per transaction, or per key: whoever read the new shape once goes on doing so as it rises."""
+_BY_TRANSACTION = "extract(epoch FROM now())::text"
+
 STATEMENTS: tuple[str, ...] = (
     "CREATE SCHEMA IF NOT EXISTS orch_target",
     "GRANT USAGE ON SCHEMA orch_target TO PUBLIC",
@@ -82,10 +91,8 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     ON CONFLICT (step_id, lane, turn) DO UPDATE
         SET fence = excluded.fence, plan_sha256 = excluded.plan_sha256, done_at = excluded.done_at
 $$""",
-    """CREATE OR REPLACE FUNCTION orch_target.reads_new(p_change text) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce((SELECT s.percent >= 100 FROM orch_target.read_switch s WHERE s.change_id = p_change), false)
-$$""",
+    _READS_NEW.replace("ARGUMENT", ", p_key text").replace("KEY", f"coalesce(p_key, {_BY_TRANSACTION})"),
+    _READS_NEW.replace("ARGUMENT", "").replace("KEY", _BY_TRANSACTION),
     """CREATE OR REPLACE FUNCTION orch_target.reject(
     p_change text, p_sync text, p_direction text, p_key jsonb, p_sqlstate text, p_message text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -105,7 +112,7 @@ BEGIN
     END IF;
     DELETE FROM orch_target.rejected_row r WHERE r.sync_id = p_sync AND r.key = p_key;
 END $$""",
-    "GRANT EXECUTE ON FUNCTION orch_target.reads_new(text), orch_target.accept(text, jsonb),"
+    "GRANT EXECUTE ON FUNCTION orch_target.reads_new(text), orch_target.reads_new(text, text), orch_target.accept(text, jsonb),"
     " orch_target.reject(text, text, text, jsonb, text, text) TO PUBLIC",
     """CREATE OR REPLACE FUNCTION orch_target.require_sync(p_table text, p_triggers text[], p_bodies text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

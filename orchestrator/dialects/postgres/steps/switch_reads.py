@@ -1,4 +1,7 @@
-"""The read switch by flag: one row that ``orch_target.reads_new`` reads."""
+"""The read switch by flag: one row that ``orch_target.reads_new`` reads.
+
+Its way back is one step from wherever it stands: whoever goes back wants nobody on the new shape, at once.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from orchestrator.dialects.postgres.text import fill, literal
 
 
 def _render(step: SwitchReads) -> Rendered:
-    forward, undo = (_switched(step.change_id, percent) for percent in (100, 0))
+    forward, undo = (_switched(step.change_id, percent) for percent in (step.percent, 0))
     return Rendered(((forward,),), "one row of orch_target", ((undo,),))
 
 
@@ -27,9 +30,9 @@ def _switched(change_id: str, percent: int) -> Composed:
 
 def _observe(look: Look, step: SwitchReads) -> Observation:
     row = look.row("SELECT percent FROM orch_target.read_switch WHERE change_id = %s", step.change_id)
-    if row is None or row[0] == 0:
+    if row is None or row[0] <= step.before:
         return ABSENT
-    return DONE if row[0] == 100 else partial(f"reads of {step.change_id} are switched for {row[0]} %")
+    return DONE if row[0] >= step.percent else partial(f"reads of {step.change_id} are switched for {row[0]} %")
 
 
 plugin = Kind(_render, _observe, lambda _: "orch_target")
