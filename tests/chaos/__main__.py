@@ -55,6 +55,8 @@ def walks(case: Case) -> tuple[tuple[Leg, ...], ...]:
     if case.switches:
         found.append((Leg(State.SWITCHED), Leg(State.ABORTED, "abort")))
         found.append((Leg(State.SWITCHED), Leg(State.BACKFILLED, "undo"), through))
+    if case.ramp:
+        found.append((Leg(State.SWITCHING), Leg(State.BACKFILLED, "undo"), through))
     if case.parks:
         found.append((Leg(State.CONTRACTED), Leg(State.SWITCHED, "undo"), through))
     return tuple(found)

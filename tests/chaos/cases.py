@@ -67,11 +67,13 @@ class Case:
     parks: bool = False
     switches: bool = False
     synced: bool = True
+    ramp: bool = False
 
     @property
     def source(self) -> str:
         """The change file."""
-        return f"change: {CHANGE}\noperations:\n  - {self.operation}{_REST}"
+        ramp = "switch_reads: {ramp: [30, 60], each: 200ms}\n" if self.ramp else ""
+        return f"change: {CHANGE}\noperations:\n  - {self.operation}{_REST}{ramp}"
 
     @property
     def contracted(self) -> State:
@@ -95,6 +97,7 @@ CASES = (
         Field("fact", "fact", "fresh", _text, absent_old="f", absent_new="f", omit=0.2, change=CHANGE),
         parks=True,
         switches=True,
+        ramp=True,
     ),
     Case(
         "change_type",
@@ -139,5 +142,6 @@ CASES = (
         Field("fax", "fax", None, _text, absent_old="gone", change=CHANGE),
         parks=True,
         switches=True,
+        ramp=True,
     ),
 )
