@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -80,11 +80,18 @@ class Window:
         if self.is_open(now):
             return now
         today = now.astimezone(ZoneInfo(self.zone)).date()
-        days = (today + timedelta(days=ahead) for ahead in range(8))
-        starts = (
-            datetime.combine(day, self.opens, ZoneInfo(self.zone)) for day in days if self._has_day(day.weekday())
-        )
-        return next(start for start in starts if start > now)
+        days = (today + timedelta(days=ahead) for ahead in range(15))  # in one week a clock may jump over all of it
+        starts = (self._opening(day, now) for day in days if self._has_day(day.weekday()))
+        return next(start for start in starts if start is not None)
+
+    def _opening(self, day: date, now: datetime) -> datetime | None:
+        """The first moment after ``now`` at which it opens that day: clocks jump over it, or show it twice."""
+        zone = ZoneInfo(self.zone)
+        shown = datetime.combine(day, self.opens, zone)
+        early, late = sorted(shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+        minutes = range((late - early) // timedelta(minutes=1) + 1)
+        moments = (early + timedelta(minutes=minute) for minute in minutes)
+        return next((moment.astimezone(zone) for moment in moments if moment > now and self.is_open(moment)), None)
 
     def _has_day(self, day: int) -> bool:
         if self.first_day <= self.last_day:

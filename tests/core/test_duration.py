@@ -55,6 +55,39 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(f"2026-06-{number:02}T{clock}").replace(tzinfo=BERLIN)
 
 
+# On 29 March 02:00 becomes 03:00 in Berlin, so half past two never is; on 25 October 03:00 becomes 02:00, so it is twice.
+@pytest.mark.parametrize(
+    ("text", "now", "opens"),
+    [
+        ("02:30-04:00 Europe/Berlin", "2026-03-29T00:00+00:00", "2026-03-29T01:00+00:00"),
+        ("02:10-02:50 Europe/Berlin", "2026-03-29T00:00+00:00", "2026-03-30T00:10+00:00"),
+        ("sun 02:10-02:50 Europe/Berlin", "2026-03-29T00:00+00:00", "2026-04-05T00:10+00:00"),
+        ("02:30-04:00 Europe/Berlin", "2026-10-25T00:00+00:00", "2026-10-25T00:30+00:00"),
+        ("02:30-04:00 Europe/Berlin", "2026-10-25T01:10+00:00", "2026-10-25T01:30+00:00"),
+    ],
+)
+def test_a_window_opens_when_clocks_are_changed(text: str, now: str, opens: str) -> None:
+    found = window(text).opens_at(datetime.fromisoformat(now))
+    assert found.astimezone(UTC) == datetime.fromisoformat(opens)
+
+
+@given(
+    st.integers(0, 365 * 86400).map(lambda at: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=at)),
+    st.sampled_from(["", "sun ", "mon-thu ", "sat-sun "]),
+    st.tuples(st.integers(0, 1439), st.integers(0, 1439)),
+    st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"]),
+    st.lists(st.floats(0, 0.999), max_size=20),
+)
+def test_a_window_is_closed_until_it_opens(
+    now: datetime, days: str, ends: tuple[int, int], zone: str, parts: list[float]
+) -> None:
+    first, last = (f"{minute // 60:02}:{minute % 60:02}" for minute in ends)
+    found = window(f"{days}{first}-{last} {zone}")
+    opens = found.opens_at(now).astimezone(UTC)
+    assert found.is_open(opens)
+    assert all(not found.is_open(now + (opens - now) * part) for part in parts if opens > now)
+
+
 @pytest.mark.parametrize(
     ("text", "open_at", "closed_at"),
     [

@@ -179,6 +179,30 @@ def test_without_statistics_the_change_is_refused_while_it_can_be_altered(uncoun
     assert "statements: none" in str(refused.value.next_step)
 
 
+def test_without_proof_functions_that_name_what_goes_are_shown(uncounted: Release) -> None:
+    uncounted.submit(RENAME, more="readers: {statements: none, reason: nobody else}\n")
+    uncounted.to(State.SWITCHED)
+    uncounted.run(
+        "CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT Email FROM orders LIMIT 1); END'",
+        "CREATE FUNCTION g() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT id FROM orders LIMIT 1); END'",
+    )
+    found = _found(uncounted.service)
+    assert found[STATEMENTS].detail.startswith("NOT PROVED")
+    assert (found[FUNCTIONS].verdict, found[FUNCTIONS].samples) == (Verdict.PASS, ("public.f()",))
+    assert found[FUNCTIONS].detail == "NOT PROVED, functions are not tried; 1 name what goes in their text: public.f()"
+
+
+def test_what_was_noted_of_readers_long_ago_is_forgotten(release: Release) -> None:
+    _switched(release)
+    release.run(
+        "SELECT email FROM orders", "INSERT INTO orch_target.reader_seen VALUES ('old', 'k', 1, now() - interval '2 y')"
+    )
+    _found(release.service)
+    assert release.rows("SELECT count(*), count(*) FILTER (WHERE change_id = 'old') FROM orch_target.reader_seen") == [
+        (1, 0)
+    ]
+
+
 def test_captured_statements_are_judged_as_counted_ones(uncounted: Release, tmp_path: Path) -> None:
     uncounted.submit(RENAME, more="readers: {statements: file}\n")
     uncounted.to(State.SWITCHED)

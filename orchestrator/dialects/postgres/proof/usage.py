@@ -150,6 +150,8 @@ def _path(paths: Mapping[str, str], user: str) -> str:
 
 _SEEN = """
 WITH now AS (SELECT * FROM pg_catalog.jsonb_each_text(%s::jsonb)),
+     forgotten AS (DELETE FROM orch_target.reader_seen o
+                    WHERE o.since < pg_catalog.clock_timestamp() - interval '1 year' AND o.change_id <> %s),
      kept AS (INSERT INTO orch_target.reader_seen AS r (change_id, key, calls)
               SELECT %s, n.key, n.value::bigint FROM now n
               ON CONFLICT (change_id, key) DO UPDATE SET calls = excluded.calls, since = pg_catalog.clock_timestamp()
@@ -162,11 +164,14 @@ SELECT n.key, CASE WHEN k.key IS NULL THEN extract(epoch FROM pg_catalog.clock_t
 
 
 def quiet(link: psycopg.Connection, change_id: str, calls: Mapping[str, int]) -> Mapping[str, float]:
-    """For how many seconds the count of each statement has stood still, as far as orch looked; 0 where it may not note it."""
+    """For how many seconds the count of each statement has stood still, as far as orch looked; 0 where it may not note it.
+
+    What was noted a year ago of another Change is forgotten: it is over, or begins to look anew.
+    """
     try:
         with link.transaction():
             link.execute("SET TRANSACTION READ WRITE")
-            rows = link.execute(_SEEN, (json.dumps(dict(calls)), change_id, change_id)).fetchall()
+            rows = link.execute(_SEEN, (json.dumps(dict(calls)), change_id, change_id, change_id)).fetchall()
             return {key: float(seconds) for key, seconds in rows}
     except psycopg.errors.InsufficientPrivilege:
         return dict.fromkeys(calls, 0.0)
