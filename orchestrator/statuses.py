@@ -65,6 +65,7 @@ def status(known: Known, *, full: bool) -> Status:
         tuned=known.tuned,
         rung=ramp.standing(known.steps, known.now) if row.state is State.SWITCHING else None,
         taken_back=known.taken_back,
+        glass=known.glass,
     )
 
 
@@ -99,6 +100,7 @@ def gate(known: Known, name: GateName) -> GateStatus:
         freezes=known.freezes,
         awaits=_awaits(row, name),
         deploys=known.deploys,
+        outdated=known.outdated,
     )
     return judge(facts)
 

@@ -18,8 +18,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from state import freezes, queries, rows, tables
 from state.errors import UnknownChange
 from state.machine import GATE_AHEAD, MOVES, TERMINAL
-from state.model import OF_NONE, BackfillRow, ChangeRow, ComparisonRow, Deploy, Event, Evidence, Freeze, StepRow
-from state.queries import LeaseView, StandingApproval
+from state.model import OF_NONE, BackfillRow, ChangeRow, ComparisonRow, Deploy, Event, Evidence, Freeze, Glass, StepRow
+from state.queries import LeaseView, Standing, StandingApproval
 
 LATELY = timedelta(days=7)
 """How long after its end a Change is still compared with its Target: whoever falls back further restores a backup."""
@@ -34,7 +34,8 @@ class Known:
     ``rests_since`` is when it came to where it is, ``taken_back`` whether somebody's undo brought it there;
     ``now`` the Registry's clock; ``asked`` whether ``advance`` was asked for
     after evidence was taken last; ``tuned`` what the backfill is held to instead of what the file says; ``freezes`` are those
-    that bind it, ``deploys`` what was attested since it came to where it is.
+    that bind it, ``deploys`` what was attested since it came to where it is; ``glass`` where somebody broke it; ``outdated``
+    is what the last approver saw whose approval of the gate ahead other findings have voided.
     """
 
     change: ChangeRow
@@ -51,6 +52,8 @@ class Known:
     tuned: Mapping[str, Any] = field(default_factory=dict)
     freezes: tuple[Freeze, ...] = ()
     deploys: tuple[Deploy, ...] = ()
+    glass: tuple[Glass, ...] = ()
+    outdated: Evidence | None = None
 
 
 def one(connection: Connection, change_id: str) -> Known:
@@ -90,7 +93,8 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
     back = {change_id for change_id, (_, kind) in moved.items() if kind in _BACK}
     asked = _asked(connection, resting)
     said_of = queries.said(connection, [*ids, OF_NONE])
-    tuned, deploys = queries.tuned(said_of), queries.deploys(said_of)
+    tuned, deploys, glass = queries.tuned(said_of), queries.deploys(said_of), queries.glasses(said_of)
+    outdated = _outdated(connection, changes, approvals)
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     frozen = freezes.standing(said_of, now)
     return [
@@ -111,6 +115,8 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
             deploys=tuple(
                 each for each in deploys.get(change.id, ()) if change.id in since and each.at >= since[change.id]
             ),
+            glass=tuple(glass.get(change.id, ())),
+            outdated=outdated.get(change.id),
         )
         for change in changes
     ]
@@ -137,6 +143,24 @@ def _evidence(connection: Connection, ids: Collection[str]) -> dict[tuple[str, s
     query = query.ext(distinct_on(*key)).order_by(*key, column.id.desc())
     found = [rows.evidence_row(row) for row in connection.execute(query)]
     return {(each.change_id, each.gate.value, each.plan_sha256): each for each in found}
+
+
+def _outdated(
+    connection: Connection, changes: Sequence[ChangeRow], said: Mapping[str, Sequence[StandingApproval]]
+) -> dict[str, Evidence]:
+    wanted = {}
+    for change in changes:
+        void = [a.approval for a in said.get(change.id, ()) if a.standing is Standing.EVIDENCE]
+        here = [a.evidence_sha256 for a in void if a.gate is GATE_AHEAD.get(change.state)]
+        if here:
+            wanted[change.id] = here[-1]
+    if not wanted:
+        return {}
+    column = tables.evidence.c
+    query = select(tables.evidence).where(column.change_id == func.any(list(wanted))).order_by(column.id)
+    found = connection.execute(query.where(column.sha256 == func.any(list(wanted.values()))))
+    kept = {(row.change_id, row.sha256): rows.evidence_row(row) for row in found}
+    return {change: kept[change, sha256] for change, sha256 in wanted.items() if (change, sha256) in kept}
 
 
 def _moved(connection: Connection, ids: Collection[str]) -> dict[str, tuple[datetime, str]]:

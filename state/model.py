@@ -151,6 +151,17 @@ class Deploy:
 
 
 @dataclass(frozen=True, slots=True)
+class Glass:
+    """A gate that somebody went through without what it asks for: ``skipped`` are the names of that."""
+
+    gate: str
+    reason: str
+    skipped: tuple[str, ...]
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """A pause with a reason: a flag on a Change, never a State."""
 

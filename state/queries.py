@@ -26,6 +26,7 @@ from state.model import (
     EventRow,
     Evidence,
     GateName,
+    Glass,
     LeaseRow,
     RegistryEvent,
     StepRow,
@@ -262,7 +263,7 @@ def now(connection: Connection) -> datetime:
     return moment
 
 
-SAID = (Event.TUNED, Event.REPLANNED, Event.DEPLOYED, RegistryEvent.FROZEN, RegistryEvent.THAWED)
+SAID = (Event.TUNED, Event.REPLANNED, Event.DEPLOYED, Event.BREAK_GLASS, RegistryEvent.FROZEN, RegistryEvent.THAWED)
 """What people say that only the history keeps."""
 
 
@@ -293,6 +294,17 @@ def deploys(events: Iterable[EventRow]) -> dict[str, list[Deploy]]:
             deploy, version, url = (event.data.get(name) for name in ("deploy", "version", "url"))
             attested = Deploy(str(deploy), str(version), url, event.actor, datetime.fromisoformat(event.at))
             found.setdefault(event.change_id, []).append(attested)
+    return found
+
+
+def glasses(events: Iterable[EventRow]) -> dict[str, list[Glass]]:
+    """Where glass was broken, by Change, in order."""
+    found: dict[str, list[Glass]] = {}
+    for event in events:
+        if event.kind == Event.BREAK_GLASS.value:
+            gate, reason, skipped = (event.data.get(name) for name in ("gate", "reason", "skipped"))
+            at, names = datetime.fromisoformat(event.at), tuple(str(name) for name in skipped or ())
+            found.setdefault(event.change_id, []).append(Glass(str(gate), str(reason), names, event.actor, at))
     return found
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from orchestrator.core.status import Status
+from orchestrator.core.status import Status, broken
 from orchestrator.core.view import StepView
 from state.model import Approval, BackfillRow, EventRow, Phase, State, StepRow, StepStatus, Verdict
 from tui.line import Line, Role, Span, line, pad, paragraph
@@ -102,6 +102,8 @@ def _now_lines(status: Status, width: int, live: bool) -> list[Line]:
     if status.requested is not None:
         text = f"a worker was asked to run {status.requested.value}"
         lines += paragraph(width, text, Role.MUTED, lead=("   ", Role.PLAIN))
+    for glass in status.glass:
+        lines += paragraph(width, f"GLASS BROKEN: {broken(glass)}", Role.BAD, lead=(" ✖ ", Role.BAD))
     if status.rejected_rows:
         rows = counted(status.rejected_rows, "rejected row")
         text = f"{rows} to be repaired (orch_target.rejected_row), then: orch verify {status.change}"

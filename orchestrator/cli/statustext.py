@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from orchestrator.cli.text import clean, paint, wrapped
 from orchestrator.core.duration import words
-from orchestrator.core.status import Attention, Status
+from orchestrator.core.status import Attention, Status, broken
 from state.model import BackfillRow, ComparisonRow, StepRow, StepStatus, Verdict
 
 _ATTENTION = {
@@ -72,6 +72,8 @@ def _head(status: Status) -> list[str]:
     lines.append(f"plan       {status.plan_sha256}")
     if status.gate and status.gate.evidence_sha256:
         lines.append(f"evidence   {status.gate.evidence_sha256}")
+    for glass in status.glass:
+        lines += [paint(each, "red") for each in wrapped(broken(glass), 11, "GLASS")]
     if status.hold:
         held = f"{status.hold.reason} ({status.hold.actor}, {status.hold.at:%Y-%m-%d %H:%M}Z)"
         lines += wrapped(held, 11, "hold")

@@ -60,7 +60,8 @@ class GateStatus:
 class GateFacts:
     """All that the judgement rests on. ``since`` is when soak began to run; ``approvals`` are those that stand (not
     expired, void or vetoed); ``rejection`` is the last word against, ``void`` how many approvals no longer count. ``awaits`` is
-    the deploy that must have been attested, any where that is empty; ``deploys`` are those that were.
+    the deploy that must have been attested, any where that is empty; ``deploys`` are those that were. ``outdated`` is what an
+    approver saw whose approval other findings have voided.
     """
 
     gate: GateName
@@ -79,6 +80,7 @@ class GateFacts:
     freezes: Sequence[Freeze] = ()
     awaits: str | None = None
     deploys: Sequence[Deploy] = ()
+    outdated: Evidence | None = None
 
 
 def judge(facts: GateFacts) -> GateStatus:
@@ -142,9 +144,33 @@ def _approvals(facts: GateFacts) -> tuple[Requirement, ...]:
     if facts.rejection is not None:
         detail += f"; rejected by {facts.rejection.approver}: {facts.rejection.reason}"
     elif facts.void:
-        detail += "; an earlier approval is void, since plan or findings changed"
+        detail += f"; an earlier approval is void: {_changed(facts)}"
         return (Requirement("approval", "approvals", Verdict.FAIL, detail),)
     return (Requirement("approval", "approvals", Verdict.UNKNOWN, detail),)
+
+
+def _changed(facts: GateFacts) -> str:
+    """What is no longer as it was approved, where that is known."""
+    if facts.outdated is None or facts.evidence is None:
+        return "plan or findings changed"
+    return "; ".join(differences(facts.outdated, facts.evidence)) or "findings changed, and back again"
+
+
+def differences(before: Evidence, after: Evidence) -> tuple[str, ...]:
+    """In which findings two runs of a Gate's Checks differ: ``shapes_agree 0 → 3``."""
+    old, new = ({found.name: found for found in seen.findings} for seen in (before, after))
+    told = [f"{name} is no longer asked" for name in old if name not in new]
+    for name, found in new.items():
+        was = old.get(name)
+        if was is None:
+            told.append(f"{name} is new: {found.verdict.value}")
+        elif was.mismatches != found.mismatches:
+            told.append(f"{name} {was.mismatches} → {found.mismatches}")
+        elif was.verdict is not found.verdict:
+            told.append(f"{name} {was.verdict.value} → {found.verdict.value}")
+        elif (was.definition, sorted(was.samples)) != (found.definition, sorted(found.samples)):
+            told.append(f"{name} means other things than before")
+    return tuple(told)
 
 
 def _soak(facts: GateFacts) -> tuple[Requirement, ...]:

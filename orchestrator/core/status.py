@@ -21,6 +21,7 @@ from state.model import (
     ComparisonRow,
     Evidence,
     GateName,
+    Glass,
     Hold,
     State,
     StepRow,
@@ -83,6 +84,7 @@ class Status:
     tuned: Mapping[str, Any] = field(default_factory=dict)
     rung: Rung | None = None
     taken_back: bool = False
+    glass: tuple[Glass, ...] = ()
 
     @property
     def needs_word(self) -> bool:
@@ -115,9 +117,14 @@ class Status:
 
     @property
     def why(self) -> str:
-        """One sentence: what happens now, or why nothing does."""
+        """One sentence: what happens now, or why nothing does; first of all, where glass was broken."""
         if self.state in TERMINAL:
             return self.state.value
+        gates = list(dict.fromkeys(each.gate for each in self.glass))
+        loud = f"GLASS BROKEN at {' and '.join(gates)}; " if gates else ""
+        return loud + self._moves_or_not()
+
+    def _moves_or_not(self) -> str:
         if self.hold is not None:
             return f"held by {self.hold.actor}: {self.hold.reason}"
         if self.state in WORKING:
@@ -161,6 +168,7 @@ class Status:
             "rejected_rows": self.rejected_rows,
             "tuned": dict(self.tuned),
             "ramp": _rung(self.rung),
+            "glass": [_glass(each) for each in self.glass],
         }
         if steps:
             shape["steps"] = [_step(row) for row in self.steps]
@@ -201,6 +209,22 @@ def _lease(lease: LeaseView | None) -> dict[str, Any] | None:
         "seconds_left": round(lease.seconds_left, 1),
         "seconds_held": round(lease.seconds_held, 1),
     }
+
+
+def _glass(glass: Glass) -> dict[str, Any]:
+    return {
+        "gate": glass.gate,
+        "actor": glass.actor,
+        "reason": glass.reason,
+        "skipped": list(glass.skipped),
+        "at": glass.at.isoformat(),
+    }
+
+
+def broken(glass: Glass) -> str:
+    """Who went through which gate without what, and why."""
+    skipped = ", ".join(glass.skipped)
+    return f"{glass.gate} without {skipped}, by {glass.actor} at {glass.at:%Y-%m-%d %H:%M}Z: {glass.reason}"
 
 
 def _rung(rung: Rung | None) -> dict[str, Any] | None:

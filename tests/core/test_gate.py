@@ -9,9 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.core.errors import OrchError
-from orchestrator.core.gate import EVIDENCE_MAX_AGE, GateFacts, GatePolicy, GateStatus, judge, refusal
+from orchestrator.core.gate import EVIDENCE_MAX_AGE, GateFacts, GatePolicy, GateStatus, differences, judge, refusal
+from state.digest import evidence_sha256
 from state.model import Approval, Evidence, Finding, GateName, Hold, Verdict
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)  # a Tuesday
@@ -65,6 +68,44 @@ def test_an_open_gate_says_what_it_has() -> None:
     assert status.missing == ()
     assert [need.kind for need in status.requirements] == ["check", "approval", "soak", "window"]
     assert status.evidence_sha256 == "e"
+
+
+def test_differences_between_two_looks_are_named() -> None:
+    before = (
+        Finding("a", "d", Verdict.PASS),
+        Finding("b", "d", Verdict.PASS),
+        Finding("c", "d", Verdict.UNKNOWN),
+        Finding("e", "d", Verdict.FAIL, 1, ("id=1",)),
+        Finding("f", "d", Verdict.PASS),
+        Finding("g", "d", Verdict.FAIL, 2, ("id=1", "id=2")),
+    )
+    after = (
+        Finding("b", "d", Verdict.FAIL, 3),
+        Finding("c", "d", Verdict.PASS),
+        Finding("e", "d", Verdict.FAIL, 1, ("id=2",)),
+        Finding("f", "d", Verdict.PASS, detail="in other words", seconds=9.0),
+        Finding("g", "d", Verdict.FAIL, 2, ("id=2", "id=1")),
+        Finding("h", "d", Verdict.UNKNOWN),
+    )
+    was, now = (replace(seen(), findings=found) for found in (before, after))
+    assert differences(was, now) == (
+        "a is no longer asked",
+        "b 0 → 3",
+        "c unknown → pass",
+        "e means other things than before",
+        "h is new: unknown",
+    )
+
+
+@given(
+    st.lists(
+        st.builds(Finding, st.sampled_from("ab"), st.just("d"), st.sampled_from(Verdict), st.integers(0, 2)), max_size=4
+    )
+)
+def test_what_differs_has_another_digest_and_what_does_not_the_same(findings: list[Finding]) -> None:
+    unique = tuple({found.name: found for found in findings}.values())
+    was, now = replace(seen(), findings=(Finding("a", "d", Verdict.PASS),)), replace(seen(), findings=unique)
+    assert bool(differences(was, now)) == (evidence_sha256(was.findings) != evidence_sha256(unique))
 
 
 @pytest.mark.parametrize("name", MISSING)

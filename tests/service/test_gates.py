@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from orchestrator.cli.statustext import detailed
 from orchestrator.core.errors import Blocked, Stale, Waiting
 from orchestrator.core.gate import Requirement
 from orchestrator.core.progress import Progress
@@ -181,6 +182,30 @@ def test_breaking_glass_skips_people_and_time_and_is_told(world: World) -> None:
     world.service.advance("change", break_glass="still down")
     assert world.service.status("change").state is State.CONTRACTED
     assert world.service.audit_verify() == []
+
+
+def test_glass_that_was_broken_is_loud_until_the_change_is_over(world: World) -> None:
+    world.submit(RENAME, more=gates(expand="approvals: 2"))
+    world.service.advance("change", break_glass="the site is down")
+    status = world.service.status("change")
+    assert status.why.startswith("GLASS BROKEN at expand; ")
+    (glass,) = status.to_json()["glass"]
+    assert (glass["actor"], glass["reason"], glass["skipped"]) == ("postgres", "the site is down", ["approvals"])
+    text = " ".join(" ".join(detailed(status)).split())
+    assert "GLASS expand without approvals, by postgres at" in text
+    assert world.service.statuses()[0].why == status.why
+
+
+def test_what_an_approval_is_void_for_is_said(world: World) -> None:
+    world.submit(RENAME, more=gates())
+    world.to(State.SWITCHED)
+    world.service.approve("change")
+    world.run("SET session_replication_role = replica; UPDATE orders SET email = 'x' WHERE id IN (7, 8)")
+    world.service.verify("change")
+    assert need(world, "approval").detail.endswith("an earlier approval is void: shapes_agree:orders.mail 0 → 2")
+    world.run("SET session_replication_role = replica; UPDATE orders SET email = mail WHERE id IN (7, 8)")
+    world.service.verify("change")
+    assert "void" not in need(world, "approval").detail
 
 
 def test_breaking_glass_never_skips_a_check_or_a_hold(world: World) -> None:
