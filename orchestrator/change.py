@@ -78,7 +78,9 @@ class ChangeFile(Section):
     def watched(self) -> Readers:
         """How it is found out who still reads the old shape."""
         found = self.readers
-        return Readers(found.statements, found.period, found.accept, found.old_versions, found.reason or "")
+        return Readers(
+            found.statements, found.period, found.accept, found.old_versions, found.reason or "", found.new_versions
+        )
 
     def queries(self) -> tuple[Query, ...]:
         """The change's own verify queries; ``expect`` as text, booleans and null as true, false, null."""

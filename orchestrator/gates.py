@@ -180,9 +180,25 @@ def going_back_loses(row: ChangeRow, target: Target, verb: str) -> None:
         return
     plan = plan_of(row)
     with explained(), examining(target, plan, _control(row), nobody) as reader:
+        if verb == "abort" or row.state is State.ABORTING:
+            _still_used(row, plan, reader)
         _would_forbid(row, plan, reader, verb)
         for mirror in plan.mirrors():
             _would_lose(row, plan, mirror, reader, verb)
+
+
+def _still_used(row: ChangeRow, plan: Plan, reader: Examiner) -> None:
+    """Refuse to take the new shape from versions that are connected (F28). Raises Blocked with their names."""
+    if plan.readers.new_versions is None:
+        return
+    from orchestrator.checks.nothing_reads_old import sessions
+
+    count, names = sessions(plan.readers.new_versions, reader)
+    if count:
+        raise Blocked(
+            f"{count} sessions of new versions are connected, whose shape {row.id} would take away: {', '.join(names)}",
+            f"bring the old version back, then orch {'advance' if row.state is State.ABORTING else 'abort'} {row.id}",
+        )
 
 
 def _would_lose(row: ChangeRow, plan: Plan, mirror: Mirror, reader: Examiner, verb: str) -> None:

@@ -154,6 +154,10 @@ class ReaderSettings(Section):
     old_versions: Line | None = Field(
         default=None, description="application_name of versions that must be gone, a LIKE pattern: shop@1.%"
     )
+    new_versions: Line | None = Field(
+        default=None,
+        description="application_name of versions that must be gone before abort, a LIKE pattern: shop@2.%",
+    )
     reason: Line | None = Field(default=None, description="why, where less is asked than could be")
 
 

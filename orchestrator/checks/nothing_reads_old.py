@@ -53,10 +53,15 @@ class NothingReadsOld:
 
 def _sessions(pattern: str, reader: Reader) -> Finding:
     def count() -> tuple[int, tuple[str, ...]]:
-        found = reader.rows(_SESSIONS, (pattern,))
-        return sum(number for _, number in found), tuple(str(name) for name, _ in found[:SHOWN])
+        return sessions(pattern, reader)
 
     return judged("nothing_reads_old:sessions", f"application_name LIKE {pattern}", "sessions of old versions", count)
+
+
+def sessions(pattern: str, reader: Reader) -> tuple[int, tuple[str, ...]]:
+    """How many sessions have such an application_name, and some of the names. Raises TargetError."""
+    found = reader.rows(_SESSIONS, (pattern,))
+    return sum(number for _, number in found), tuple(str(name) for name, _ in found[:SHOWN])
 
 
 def _proved(plan: Plan, reader: Reader) -> Iterator[Finding]:

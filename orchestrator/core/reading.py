@@ -150,8 +150,8 @@ class Readers:
     """How it is found out who still reads the old shape, as the change file says.
 
     ``period`` is how long nobody may have been seen to read it, in seconds; ``accept`` are the kinds of dependence that the
-    author answers for; ``old_versions`` is a LIKE pattern of application_name. ``reason`` is why, where less is asked than
-    could be.
+    author answers for; ``old_versions`` is a LIKE pattern of application_name, and ``new_versions`` that of those from whom an
+    abort would take the new shape. ``reason`` is why, where less is asked than could be.
     """
 
     statements: Literal["pg_stat_statements", "file", "none"] = "pg_stat_statements"
@@ -159,6 +159,7 @@ class Readers:
     accept: tuple[Literal["star", "whole_row"], ...] = ()
     old_versions: str | None = None
     reason: str = ""
+    new_versions: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

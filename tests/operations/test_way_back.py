@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from orchestrator.core.errors import Blocked
@@ -62,6 +63,22 @@ def test_what_only_the_new_shape_can_hold_stops_abort_and_undo(world: World) -> 
     world.service.advance("change")
     assert world.abort().state is State.ABORTED
     assert world.rows("SELECT quantity FROM orders WHERE id = 7") == [(3,)]
+
+
+def test_an_abort_takes_nothing_from_a_version_that_is_connected(world: World) -> None:
+    """F28: the new shape is dropped only once nobody is left who was written for it."""
+    world.submit(RENAME, more=QUICK + "readers: {statements: none, reason: a test, new_versions: shop@2.%}\n")
+    world.to(State.SWITCHED)
+    with psycopg.connect(world.url, application_name="shop@2.7"):
+        with pytest.raises(Blocked, match=r"1 sessions of new versions.*shop@2\.7"):
+            world.service.abort("change", reason="back")
+        world.service.undo("change", reason="reads first")
+        assert world.service.advance("change").state is State.BACKFILLED
+    world.service.abort("change", reason="back")
+    with psycopg.connect(world.url, application_name="shop@2.8"), pytest.raises(Blocked, match=r"shop@2\.8"):
+        world.service.advance("change")
+    assert world.service.advance("change").state is State.ABORTED
+    assert world.rows("SELECT percent FROM orch_target.read_switch") == [(0,)]
 
 
 def test_a_volatile_default_is_computed_for_each_row(world: World) -> None:

@@ -203,7 +203,7 @@ def test_what_an_approval_is_void_for_is_said(world: World) -> None:
     world.run("SET session_replication_role = replica; UPDATE orders SET email = 'x' WHERE id IN (7, 8)")
     world.service.verify("change")
     assert need(world, "approval").detail.endswith("void: shapes_agree:public.orders.email=customer_email 0 → 2")
-    world.run("SET session_replication_role = replica; UPDATE orders SET email = mail WHERE id IN (7, 8)")
+    world.run("SET session_replication_role = replica; UPDATE orders SET email = customer_email WHERE id IN (7, 8)")
     world.service.verify("change")
     assert "void" not in need(world, "approval").detail
 
