@@ -20,6 +20,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from migrations_meta import roles
+from state import origin
 from state.connect import engine
 from state.errors import NotReady, Unprivileged
 
@@ -37,7 +38,7 @@ def upgrade(url: str, *, wait_seconds: float = 60.0) -> list[str]:
     or a newer orch has been here, Unprivileged when the login may not.
     """
     with _alone(url, wait_seconds) as connection:
-        return _upgrade(connection)
+        return _upgrade(connection, url)
 
 
 def separate(url: str, *, wait_seconds: float = 60.0) -> list[str]:
@@ -50,7 +51,7 @@ def separate(url: str, *, wait_seconds: float = 60.0) -> list[str]:
             with _alone(url, wait_seconds) as connection:
                 done = roles.create(connection)
                 before = roles.in_force(connection)
-                done += [f"registry: version {version}" for version in _upgrade(connection)]
+                done += [f"registry: version {version}" for version in _upgrade(connection, url)]
                 roles.grant(connection)
                 return done if before else [*done, "registry: owned by orch_owner, opened to its roles"]
         except DBAPIError as error:
@@ -59,6 +60,18 @@ def separate(url: str, *, wait_seconds: float = 60.0) -> list[str]:
                 raise
             time.sleep(_POLL_SECONDS)
     raise AssertionError("the last attempt returns or raises")
+
+
+def settle(url: str, reason: str, *, wait_seconds: float = 60.0) -> list[str]:
+    """Write down that the Registry is at home here now. Returns what was done. Raises as ``upgrade``."""
+    with _alone(url, wait_seconds) as connection:
+        here = origin.here(connection, url)
+        if not origin.unsettled(connection, here, reason):
+            return []
+        if roles.in_force(connection):
+            roles.become_owner(connection)
+        origin.settle(connection, here, reason)
+        return [f"registry: at home in {here}"]
 
 
 @contextmanager
@@ -95,7 +108,7 @@ def _lock(connection: Connection, wait_seconds: float) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _upgrade(connection: Connection) -> list[str]:
+def _upgrade(connection: Connection, url: str) -> list[str]:
     settings = config(connection)
     script = ScriptDirectory.from_config(settings)
     if not connection.execute(_EXISTS).scalar_one():
@@ -110,6 +123,9 @@ def _upgrade(connection: Connection) -> list[str]:
         if separated:
             roles.become_owner(connection)
         command.upgrade(settings, "head")
+        here = origin.here(connection, url)
+        if origin.unsettled(connection, here, None):
+            origin.settle(connection, here, None)
         if separated:
             roles.grant(connection)
     return missing[::-1]

@@ -19,6 +19,8 @@ from urllib.parse import unquote
 from orchestrator.core.errors import Invalid
 
 FILE = "orch.toml"
+REHEARSE_FROM = 1_000_000
+"""Rows of a table from which nobody may guess how long its locks are held."""
 _URL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://(?:[^@/?#\s]*@)?[^@/?#\s]*(?:/[^@?#\s]*)?(?:\?[^@#\s]*)?")
 _USERINFO = re.compile(r"(\w://[^:/?#\s@]*):\S*@")
 _PASSWORD = re.compile(r"(?i)((?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&#]+)")
@@ -30,11 +32,15 @@ _HOW = (
 
 @dataclass(frozen=True, slots=True)
 class TargetConfig:
-    """One database to change, and the replicas whose lag holds a backfill back."""
+    """One database to change, and the replicas whose lag holds a backfill back.
+
+    ``rehearse_from`` is from how many rows of a table on a change of it must have been rehearsed; 0 for never.
+    """
 
     name: str
     url: str = field(repr=False)
     replicas: tuple[str, ...] = field(default=(), repr=False)
+    rehearse_from: int = REHEARSE_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,7 @@ def _overridden(targets: dict[str, TargetConfig], url: str) -> dict[str, TargetC
     """One target keeps its name and takes the URL; beside several the URL becomes ``default``."""
     if len(targets) == 1:
         (only,) = targets.values()
-        return {only.name: TargetConfig(only.name, url, only.replicas)}
+        return {only.name: TargetConfig(only.name, url, only.replicas, only.rehearse_from)}
     return {**targets, "default": TargetConfig("default", url)}
 
 
@@ -144,14 +150,20 @@ def _targets(tables: Any, where: str, env: Mapping[str, str], *, skip: bool) -> 
 
 def _target(name: str, table: dict[str, Any], where: str, env: Mapping[str, str], replaced: bool) -> TargetConfig:
     place = f"{where}: targets.{name}"
-    _known(table, ("url", "replicas"), place)
+    _known(table, ("url", "replicas", "rehearse_from"), place)
+    rows = table.get("rehearse_from", REHEARSE_FROM)
+    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
+        raise Invalid(
+            f"{place}.rehearse_from must be a number of rows", "write rehearse_from = 1000000, or 0 for never"
+        )
     replicas = table.get("replicas", [])
     if not isinstance(replicas, list):
         raise Invalid(f"{place}.replicas must be a list of URLs", 'write replicas = ["env:NAME"]')
     if "url" not in table:
         raise Invalid(f"{place} has no url", 'write url = "env:NAME" below it')
     url = "" if replaced else _resolve(table["url"], f"{place}.url", env)
-    return TargetConfig(name, url, tuple(_resolve(replica, f"{place}.replicas", env) for replica in replicas))
+    resolved = tuple(_resolve(replica, f"{place}.replicas", env) for replica in replicas)
+    return TargetConfig(name, url, resolved, rows)
 
 
 def _resolve(value: Any, place: str, env: Mapping[str, str]) -> str:

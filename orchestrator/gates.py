@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
@@ -25,7 +26,7 @@ from orchestrator.refusals import explained
 from state import queries
 from state.digest import NO_FINDINGS, evidence_sha256
 from state.machine import GATE_AHEAD
-from state.model import ChangeRow, Evidence, GateName, State, Verdict
+from state.model import ChangeRow, Evidence, GateName, Rehearsed, State, Verdict
 from state.store import Registry
 
 if TYPE_CHECKING:
@@ -136,18 +137,31 @@ def verify(
     """
     from orchestrator.engine.verify import book, keep, run
 
-    plan, held_to = plan_of(row), _control(row)
+    plan = plan_of(row)
     with explained():
-        if only:
-            found = run(
-                _named(row, gate, only), plan, gate, target, held_to, listen, proceed=proceed, captured=captured
-            ).findings
-            return Evidence(row.id, gate, row.plan_sha256, evidence_sha256(found), found, registry.now())
-        kept = book(registry, plan, gate, row.plan_sha256)
-        look = run(
-            checks_of(row, gate), plan, gate, target, held_to, listen, kept=kept, proceed=proceed, captured=captured
+        ask = partial(
+            run,
+            plan=plan,
+            gate=gate,
+            target=target,
+            control=_control(row),
+            listen=listen,
+            proceed=proceed,
+            captured=captured,
+            rehearsed=_rehearsed(registry, row),
         )
+        if only:
+            found = ask(_named(row, gate, only)).findings
+            return Evidence(row.id, gate, row.plan_sha256, evidence_sha256(found), found, registry.now())
+        look = ask(checks_of(row, gate), kept=book(registry, plan, gate, row.plan_sha256))
         return keep(registry, plan, gate, look, row.plan_sha256)
+
+
+def _rehearsed(registry: Registry, row: ChangeRow) -> Rehearsed | None:
+    """The last rehearsal, if it was one of the Plan of today."""
+    with registry.reading() as connection:
+        found = queries.rehearsals(queries.said(connection, [row.id])).get(row.id)
+    return found if found is not None and found.plan_sha256 == row.plan_sha256 else None
 
 
 def _named(row: ChangeRow, gate: GateName, only: Sequence[str]) -> tuple[Check, ...]:

@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from orchestrator import statuses, together
+from orchestrator import homecoming, statuses, together
 from orchestrator.core.audit import Anchor, Problem
 from orchestrator.core.errors import Blocked, Invalid, Waiting
 from orchestrator.core.progress import Listener, Progress, nobody
@@ -24,7 +24,7 @@ from orchestrator.engine.lease import TTL
 from orchestrator.refusals import explained
 from state import freezes, known, queries
 from state.machine import GATE_AHEAD, TERMINAL, WORKING, Command, decide
-from state.model import OF_NONE, ChangeRow, Event, EventRow, Evidence, Freeze, GateName, State
+from state.model import OF_NONE, ChangeRow, Event, EventRow, Evidence, Freeze, GateName, Rehearsed, State
 from state.store import Registry
 
 if TYPE_CHECKING:
@@ -79,22 +79,24 @@ class Service:
         from orchestrator.dialects.postgres.target import PostgresTarget
 
         found = self._config.target(name)
-        return PostgresTarget(found.name, found.url, found.replicas)
+        return PostgresTarget(found.name, found.url, found.replicas, found.rehearse_from)
 
     # -- setting up ----------------------------------------------------------------------------------------------
 
-    def init(self, *, roles: bool = False) -> list[str]:
+    def init(self, *, roles: bool = False, moved: str | None = None) -> list[str]:
         """Create or update the Registry's schema and ``orch_target`` on every target; returns what was done.
 
         With ``roles``, only the Registry, handed to its roles: ``orch_target`` must belong to the login that runs changes.
+        ``moved`` is why the Registry is at home elsewhere than where it was set up.
         """
-        from migrations_meta.upgrade import separate, upgrade
+        from migrations_meta.upgrade import separate, settle, upgrade
 
-        if roles:
-            with explained():
-                return separate(self._config.registry_url)
+        url = self._config.registry_url
         with explained():
-            done = [f"registry: version {version}" for version in upgrade(self._config.registry_url)]
+            done = separate(url) if roles else [f"registry: version {version}" for version in upgrade(url)]
+            done += settle(url, moved) if moved else []
+        if roles:
+            return done
         for name in self._config.targets:
             done += self._target(name).bootstrap()
         return done
@@ -321,6 +323,20 @@ class Service:
         with explained():
             return together.let_go(self._registry, reason)
 
+    def source(self, change_id: str) -> str:
+        """The change file of a Change that has not begun, as it was submitted. Raises Blocked."""
+        from orchestrator import rehearsing
+
+        with explained():
+            return rehearsing.source(self._registry, change_id)
+
+    def keep_rehearsal(self, change_id: str, found: Rehearsed) -> str:
+        """Keep a rehearsal as evidence for the expand gate of its Change; why not, where that has another Plan."""
+        from orchestrator import rehearsing
+
+        with explained():
+            return rehearsing.kept(self._registry, change_id, found)
+
     def tune(self, change_id: str, settings: Mapping[str, Any], *, version: int | None = None) -> Status:
         """Hold the backfill to other settings, a running one from its next batch on. Raises Invalid for what cannot be."""
         from orchestrator import tuning
@@ -411,6 +427,8 @@ class Service:
         from orchestrator.advancing import phase
 
         captured = _captured(statements)
+        with explained():
+            homecoming.at_home(self._registry)
         deadline = time.monotonic() + wait
         while not self._rests(row := self._row(change_id), through, listen):
             try:

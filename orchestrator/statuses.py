@@ -66,6 +66,7 @@ def status(known: Known, *, full: bool) -> Status:
         rung=ramp.standing(known.steps, known.now) if row.state is State.SWITCHING else None,
         taken_back=known.taken_back,
         glass=known.glass,
+        rehearsed=known.rehearsed,
     )
 
 

@@ -18,7 +18,19 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from state import freezes, queries, rows, tables
 from state.errors import UnknownChange
 from state.machine import GATE_AHEAD, MOVES, TERMINAL
-from state.model import OF_NONE, BackfillRow, ChangeRow, ComparisonRow, Deploy, Event, Evidence, Freeze, Glass, StepRow
+from state.model import (
+    OF_NONE,
+    BackfillRow,
+    ChangeRow,
+    ComparisonRow,
+    Deploy,
+    Event,
+    Evidence,
+    Freeze,
+    Glass,
+    Rehearsed,
+    StepRow,
+)
 from state.queries import LeaseView, Standing, StandingApproval
 
 LATELY = timedelta(days=7)
@@ -35,7 +47,7 @@ class Known:
     ``now`` the Registry's clock; ``asked`` whether ``advance`` was asked for
     after evidence was taken last; ``tuned`` what the backfill is held to instead of what the file says; ``freezes`` are those
     that bind it, ``deploys`` what was attested since it came to where it is; ``glass`` where somebody broke it; ``outdated``
-    is what the last approver saw whose approval of the gate ahead other findings have voided.
+    is what the last approver saw whose approval of the gate ahead other findings have voided, ``rehearsed`` its last rehearsal.
     """
 
     change: ChangeRow
@@ -54,6 +66,7 @@ class Known:
     deploys: tuple[Deploy, ...] = ()
     glass: tuple[Glass, ...] = ()
     outdated: Evidence | None = None
+    rehearsed: Rehearsed | None = None
 
 
 def one(connection: Connection, change_id: str) -> Known:
@@ -94,6 +107,7 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
     asked = _asked(connection, resting)
     said_of = queries.said(connection, [*ids, OF_NONE])
     tuned, deploys, glass = queries.tuned(said_of), queries.deploys(said_of), queries.glasses(said_of)
+    rehearsed = queries.rehearsals(said_of)
     outdated = _outdated(connection, changes, approvals)
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     frozen = freezes.standing(said_of, now)
@@ -117,6 +131,7 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
             ),
             glass=tuple(glass.get(change.id, ())),
             outdated=outdated.get(change.id),
+            rehearsed=rehearsed.get(change.id),
         )
         for change in changes
     ]

@@ -97,6 +97,7 @@ class Event(StrEnum):
     REQUESTED = "advance.requested"
     TUNED = "backfill.tuned"
     DEPLOYED = "deploy.attested"
+    REHEARSED = "rehearsal.recorded"
     BREAK_GLASS = "break_glass.used"
 
 
@@ -120,6 +121,7 @@ class Verdict(StrEnum):
 class RegistryEvent(StrEnum):
     """What is said of the whole Registry; its events name no Change (``OF_NONE``)."""
 
+    HOME = "registry.home"
     FROZEN = "freeze.set"
     THAWED = "freeze.lifted"
 
@@ -159,6 +161,33 @@ class Glass:
     skipped: tuple[str, ...]
     actor: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What the Registry keeps of a rehearsal. ``server`` is a major version, ``size_class`` the power of ten of the largest
+    table's rows; ``broken`` counts statements that failed where they must work, ``over_budget`` says in which step what was
+    exceeded, ``problems`` how much else spoke against the Plan. Times in ms, ``seconds`` is how long it took.
+    """
+
+    plan_sha256: str
+    copy: str
+    server: int
+    size_class: int
+    rows: int
+    hold_ms: float
+    stall_ms: float
+    seconds: float
+    broken: int = 0
+    over_budget: tuple[str, ...] = ()
+    problems: int = 0
+    actor: str = ""
+    at: datetime | None = None
+
+    @property
+    def faults(self) -> int:
+        """How much speaks against the Plan."""
+        return self.broken + len(self.over_budget) + self.problems
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ database's.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -29,6 +29,7 @@ from state.model import (
     Glass,
     LeaseRow,
     RegistryEvent,
+    Rehearsed,
     StepRow,
 )
 
@@ -263,7 +264,15 @@ def now(connection: Connection) -> datetime:
     return moment
 
 
-SAID = (Event.TUNED, Event.REPLANNED, Event.DEPLOYED, Event.BREAK_GLASS, RegistryEvent.FROZEN, RegistryEvent.THAWED)
+SAID = (
+    Event.TUNED,
+    Event.REPLANNED,
+    Event.DEPLOYED,
+    Event.BREAK_GLASS,
+    Event.REHEARSED,
+    RegistryEvent.FROZEN,
+    RegistryEvent.THAWED,
+)
 """What people say that only the history keeps."""
 
 
@@ -305,6 +314,17 @@ def glasses(events: Iterable[EventRow]) -> dict[str, list[Glass]]:
             gate, reason, skipped = (event.data.get(name) for name in ("gate", "reason", "skipped"))
             at, names = datetime.fromisoformat(event.at), tuple(str(name) for name in skipped or ())
             found.setdefault(event.change_id, []).append(Glass(str(gate), str(reason), names, event.actor, at))
+    return found
+
+
+def rehearsals(events: Iterable[EventRow]) -> dict[str, Rehearsed]:
+    """The latest rehearsal of each Change, of whichever Plan."""
+    found: dict[str, Rehearsed] = {}
+    for event in events:
+        if event.kind == Event.REHEARSED.value:
+            facts = {field.name: event.data[field.name] for field in fields(Rehearsed) if field.name in event.data}
+            facts |= {"over_budget": tuple(facts["over_budget"]), "actor": event.actor}
+            found[event.change_id] = Rehearsed(**facts, at=datetime.fromisoformat(event.at))
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -17,11 +18,22 @@ import psycopg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from state import comparisons, deciding, freezes, lease, queries, recording, steps, submitting
+from state import comparisons, deciding, freezes, lease, origin, queries, recording, steps, submitting
 from state.connect import engine
 from state.errors import Forbidden, NotReady, Occupied, RegistryError, Unprivileged, Unreachable
 from state.machine import Refused
-from state.model import Approval, BackfillRow, ChangeRow, ComparisonRow, Event, Evidence, Finding, GateName, StepRow
+from state.model import (
+    Approval,
+    BackfillRow,
+    ChangeRow,
+    ComparisonRow,
+    Event,
+    Evidence,
+    Finding,
+    GateName,
+    Rehearsed,
+    StepRow,
+)
 from state.submitting import NewChange, NewStep
 
 __all__ = ["SCHEMA_VERSION", "NewChange", "NewStep", "Registry"]
@@ -55,10 +67,16 @@ class Registry:
     """
 
     def __init__(self, url: str, *, application_name: str = "orch") -> None:
+        self._url = url
         self._engine = engine(url, application_name=application_name)
         self._renewing = engine(url, application_name=application_name)
         for each in (self._engine, self._renewing):
             weakref.finalize(self, each.dispose)
+
+    def strange(self) -> str:
+        """Why this may be a copy of a Registry, from which nothing may be run; nothing where it is at home."""
+        with self.reading() as connection:
+            return origin.strange(origin.homes(connection), origin.here(connection, self._url))
 
     def close(self) -> None:
         """Close idle connections. The Registry can be used again afterwards."""
@@ -182,6 +200,11 @@ class Registry:
         """Let no phase start until then, on one Target or on all; None lifts. Raises Refused, ReasonRequired, NotGranted."""
         with self._writing() as connection:
             freezes.record(connection, until, reason, target)
+
+    def rehearsed(self, change_id: str, found: Rehearsed) -> ChangeRow:
+        """Keep what a rehearsal came to. Raises as ``record``."""
+        facts = {**asdict(found), "over_budget": list(found.over_budget)}
+        return self.record(change_id, Event.REHEARSED, {k: v for k, v in facts.items() if k not in ("actor", "at")})
 
     def request(self, change_id: str, gate: GateName) -> ChangeRow:
         """Ask for a Gate, so that a worker goes through it once it is ready. Raises as ``record``."""

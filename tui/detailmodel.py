@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from orchestrator.core.status import Status, broken
+from orchestrator.core.status import Status, broken, rehearsal_words
 from orchestrator.core.view import StepView
 from state.model import Approval, BackfillRow, EventRow, Phase, State, StepRow, StepStatus, Verdict
 from tui.line import Line, Role, Span, line, pad, paragraph
@@ -104,6 +104,8 @@ def _now_lines(status: Status, width: int, live: bool) -> list[Line]:
         lines += paragraph(width, text, Role.MUTED, lead=("   ", Role.PLAIN))
     for glass in status.glass:
         lines += paragraph(width, f"GLASS BROKEN: {broken(glass)}", Role.BAD, lead=(" ✖ ", Role.BAD))
+    if said := rehearsal_words(status):
+        lines += paragraph(width, f"rehearsed {said}", Role.MUTED, lead=("   ", Role.PLAIN))
     if status.rejected_rows:
         rows = counted(status.rejected_rows, "rejected row")
         text = f"{rows} to be repaired (orch_target.rejected_row), then: orch verify {status.change}"

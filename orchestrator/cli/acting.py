@@ -45,12 +45,16 @@ def init(
         bool,
         typer.Option("--roles", help="Create orch_owner, _worker, _operator, _auditor and hand them the registry."),
     ] = False,
+    moved: Annotated[
+        str | None,
+        typer.Option("--moved", metavar="REASON", help="The registry is at home here now, and nowhere else: why."),
+    ] = None,
     url: Url = None,
     config: ConfigFile = None,
 ) -> None:
     """Create or upgrade the registry; prepare the targets. Safe to repeat."""
     with opened(url, config) as service:
-        done = service.init(roles=True) if roles else service.init()
+        done = service.init(roles=roles, moved=moved)
     out([clean(line) for line in done] or ["nothing to do"])
 
 

@@ -1,6 +1,7 @@
 """The verb that takes a change through on a copy: rehearse."""
 
 # Typer reads the annotations when the program starts, so they are not deferred here.
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,18 +10,22 @@ import typer
 from orchestrator.cli.failures import hide
 from orchestrator.cli.reading import REFUSED
 from orchestrator.cli.text import clean, colourful, note, out, width
-from orchestrator.cli.wiring import AsJson, ChangePath, ConfigFile, Url, configured, data
-from orchestrator.core.errors import Invalid
+from orchestrator.cli.wiring import AsJson, ConfigFile, Url, configured, data, opened
+from orchestrator.core.errors import Invalid, OrchError
 
 if TYPE_CHECKING:
     from orchestrator.rehearsal.model import Report
+    from orchestrator.service import Service
 
 _STYLES = {"FAILS": "red", "gone": "dim", "ok": "green"}
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _EXAMPLE = "orch rehearse change.yaml --synthetic --max-lock-hold 50ms"
 
 
 def rehearse(
-    file: ChangePath,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|ID", help="The change file (- reads stdin), or a submitted change.")
+    ],
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="On a PostgreSQL of our own, with rows like the target's, none from it.")
     ] = False,
@@ -31,6 +36,15 @@ def rehearse(
         str | None,
         typer.Option("--copy-of", metavar="NAME", help="The target that --on is a copy of, registry included."),
     ] = None,
+    clone: Annotated[
+        str | None,
+        typer.Option(
+            "--clone", metavar="URL", help="On a copy with the target's rows, made on that server and dropped."
+        ),
+    ] = None,
+    with_data: Annotated[
+        bool, typer.Option("--with-data", help="With --synthetic: the target's own rows instead of made-up ones.")
+    ] = False,
     scale: Annotated[
         float, typer.Option("--scale", metavar="N", min=0.0001, max=1000.0, help="Rows as a multiple of the target's.")
     ] = 1.0,
@@ -57,17 +71,22 @@ def rehearse(
 
     Exit 4 when a statement fails where it must work, or when a budget is exceeded. The target is only read.
     """
-    from orchestrator.change import read
     from orchestrator.config import Config
     from orchestrator.rehearsal.budgets import budget
     from orchestrator.rehearsal.rehearse import Options, rehearsed
 
-    if synthetic == (on is not None):
-        raise Invalid("a rehearsal needs a copy to run on: --synthetic, or --on URL", _EXAMPLE)
-    if on is not None:
-        hide(Config(on, {}).secrets())
-    options = Options(scale, budget(max_lock_hold, max_client_stall, max_extra_disk), statements, on, copy_of)
-    report = rehearsed(configured(url, config), read(file), file, options, lambda line: note(clean(line)))
+    if [synthetic, on is not None, clone is not None].count(True) != 1:
+        raise Invalid("a rehearsal needs a copy to run on: one of --synthetic, --clone URL, --on URL", _EXAMPLE)
+    if with_data and (not synthetic or scale != 1.0):
+        raise Invalid("--with-data goes with --synthetic, and takes all rows", _EXAMPLE)
+    for secret in (on, clone):
+        hide(Config(secret or "", {}).secrets())
+    limits = budget(max_lock_hold, max_client_stall, max_extra_disk)
+    options = Options(scale, limits, statements, on, copy_of, clone, with_data)
+    with opened(url, config) as service:
+        source, path = _source(service, file)
+        report = rehearsed(configured(url, config), source, path, options, lambda line: note(clean(line)))
+        _keep(service, report)
     _written(report, markdown, html)
     if as_json:
         data(report.to_json())
@@ -75,6 +94,25 @@ def rehearse(
         _told(report)
     if report.faults:
         raise typer.Exit(REFUSED)
+
+
+def _source(service: "Service", given: str) -> tuple[str, str]:
+    """The text of a change file, or of a submitted change where no file has such a name; and where it is from."""
+    from orchestrator.change import read
+
+    if given == "-" or Path(given).exists() or not _ID.fullmatch(given):
+        return read(given), given
+    return service.source(given), f"{given} (as submitted)"
+
+
+def _keep(service: "Service", report: "Report") -> None:
+    """Evidence for the expand gate, where the change waits there with this plan; a report is one without it, too."""
+    try:
+        why = service.keep_rehearsal(report.change, report.evidence())
+    except OrchError as error:
+        why = error.message
+    told = f"not kept as evidence: {why}" if why else f"kept as evidence for the expand gate of {report.change}"
+    note(clean(told))
 
 
 def _written(report: "Report", markdown: str | None, html: str | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from orchestrator.cli.text import clean, paint, wrapped
 from orchestrator.core.duration import words
-from orchestrator.core.status import Attention, Status, broken
+from orchestrator.core.status import Attention, Status, broken, rehearsal_words
 from state.model import BackfillRow, ComparisonRow, StepRow, StepStatus, Verdict
 
 _ATTENTION = {
@@ -81,6 +81,8 @@ def _head(status: Status) -> list[str]:
         lease, left = status.lease, words(max(0.0, status.lease.seconds_left))
         held = f"{lease.owner}, fence {lease.fence}, since {words(lease.seconds_held)}, {left} more unless renewed"
         lines += wrapped(held, 11, "lease")
+    if words_of := rehearsal_words(status):
+        lines += wrapped(words_of, 11, "rehearsed")
     if status.rejected_rows:
         lines.append(f"rejected   {status.rejected_rows} rows wait for a person")
     return lines

@@ -17,6 +17,7 @@ from orchestrator.core.catalog import Catalog, Dependent, TableName
 from orchestrator.core.comparison import Compared, Comparison, Part, Standing, Walk
 from orchestrator.core.reading import Proof, Rehearsal, Usage
 from orchestrator.core.step import Backfill, Step
+from state.model import Rehearsed
 
 
 class Seen(StrEnum):
@@ -163,6 +164,14 @@ class Reader(Protocol):
 class Examiner(Reader, Protocol):
     """A Reader that makes full comparisons, range by range where it can."""
 
+    @property
+    def rehearsed(self) -> Rehearsed | None:
+        """The last rehearsal of this very Plan, as the Registry keeps it."""
+
+    @property
+    def rehearse_from(self) -> int:
+        """From how many rows on a table's changes must have been rehearsed; 0 for never."""
+
     def on_replicas(self, query: Any, parameters: Sequence[Any] = ()) -> Mapping[str, list[tuple[Any, ...]] | str]:
         """By name, all rows of a query on each configured replica, or why there are none."""
 
@@ -228,6 +237,7 @@ class Target(Protocol):
     """One target database."""
 
     name: str
+    rehearse_from: int
 
     def bootstrap(self) -> list[str]:
         """Create or update schema ``orch_target``; idempotent. Returns what was done."""

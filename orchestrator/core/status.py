@@ -7,7 +7,7 @@ interface of ``orch status --json``, to which fields may be added but never rena
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -23,6 +23,7 @@ from state.model import (
     GateName,
     Glass,
     Hold,
+    Rehearsed,
     State,
     StepRow,
     StepStatus,
@@ -85,6 +86,7 @@ class Status:
     rung: Rung | None = None
     taken_back: bool = False
     glass: tuple[Glass, ...] = ()
+    rehearsed: Rehearsed | None = None
 
     @property
     def needs_word(self) -> bool:
@@ -168,6 +170,7 @@ class Status:
             "rejected_rows": self.rejected_rows,
             "tuned": dict(self.tuned),
             "ramp": _rung(self.rung),
+            "rehearsal": _rehearsal(self),
             "glass": [_glass(each) for each in self.glass],
         }
         if steps:
@@ -225,6 +228,27 @@ def broken(glass: Glass) -> str:
     """Who went through which gate without what, and why."""
     skipped = ", ".join(glass.skipped)
     return f"{glass.gate} without {skipped}, by {glass.actor} at {glass.at:%Y-%m-%d %H:%M}Z: {glass.reason}"
+
+
+def _rehearsal(status: Status) -> dict[str, Any] | None:
+    found = status.rehearsed
+    if found is None or found.at is None:
+        return None
+    stale = found.plan_sha256 != status.plan_sha256
+    return {**asdict(found), "over_budget": list(found.over_budget), "at": found.at.isoformat(), "stale": stale}
+
+
+def rehearsal_words(status: Status) -> str:
+    """The last rehearsal in a sentence; nothing where there was none."""
+    found = status.rehearsed
+    if found is None or found.at is None:
+        return ""
+    of = "" if found.plan_sha256 == status.plan_sha256 else "of another plan, "
+    verdict = f"{found.faults} faults" if found.faults else "nothing against it"
+    return (
+        f"{of}on a {found.copy} copy of {found.rows:,} rows, PostgreSQL {found.server}, {found.at:%Y-%m-%d %H:%M}Z by"
+        f" {found.actor}: {verdict}; strong locks held {found.hold_ms:.0f} ms, clients waited {found.stall_ms:.0f} ms at most"
+    )
 
 
 def _rung(rung: Rung | None) -> dict[str, Any] | None:

@@ -29,6 +29,7 @@ from orchestrator.engine.brake import Brake, stopped
 from orchestrator.engine.monitor import Monitor
 from orchestrator.engine.progress import REPORT_EVERY
 from orchestrator.engine.run import jittered
+from state.model import Rehearsed
 
 FIRST = 1_000
 """Rows of the first range; what it took says how many the next may have."""
@@ -49,6 +50,12 @@ class Examining:
     target: Target
     control: Control
     proceed: Callable[[], None] = onward
+    rehearsed: Rehearsed | None = None
+
+    @property
+    def rehearse_from(self) -> int:
+        """From how many rows on a rehearsal is asked for."""
+        return self.target.rehearse_from
 
     def rows(self, query: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query. Raises TargetError."""

@@ -14,7 +14,7 @@ from orchestrator.core.progress import Listener, Progress, onward
 from orchestrator.core.reading import Usage
 from orchestrator.engine.book import Blank, Book
 from orchestrator.engine.comparing import Examining
-from state.model import Evidence, Finding, GateName
+from state.model import Evidence, Finding, GateName, Rehearsed
 from state.store import Registry
 
 
@@ -47,13 +47,14 @@ def examining(
     kept: Blank | None = None,
     proceed: Callable[[], None] = onward,
     captured: Usage | None = None,
+    rehearsed: Rehearsed | None = None,
 ) -> Iterator[Examining]:
     """A session that reads, and compares whole tables range by range; with ``kept``, so that it can be gone on with.
 
     ``control`` is what a range is held to; ``captured`` are statements in use that do not come from the target.
     """
     with target.reader(captured) as reader:
-        yield Examining(reader, plan, listen, kept or Blank(), target, control, proceed)
+        yield Examining(reader, plan, listen, kept or Blank(), target, control, proceed, rehearsed)
 
 
 def run(
@@ -67,13 +68,15 @@ def run(
     kept: Blank | None = None,
     proceed: Callable[[], None] = onward,
     captured: Usage | None = None,
+    rehearsed: Rehearsed | None = None,
 ) -> Look:
     """Ask every Check. A lost connection raises TargetError; a question without an answer is unknown.
 
-    ``proceed`` is called between two ranges, and may raise; ``captured`` are statements in use that do not come from the target.
+    ``proceed`` is called between two ranges, and may raise; ``captured`` are statements in use that do not come from the target,
+    ``rehearsed`` is the last rehearsal of the Plan.
     """
     found: list[Finding] = []
-    with examining(target, plan, control, listen, kept, proceed, captured) as reader:
+    with examining(target, plan, control, listen, kept, proceed, captured, rehearsed) as reader:
         for check in checks:
             for finding in check.findings(plan, gate, reader):
                 found.append(finding)

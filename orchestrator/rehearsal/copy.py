@@ -25,6 +25,7 @@ from orchestrator.rehearsal import values as made
 from orchestrator.rehearsal.statistics import Facts, facts
 from orchestrator.rehearsal.structure import Table, demanded, tables
 from orchestrator.rehearsal.values import Values
+from orchestrator.rehearsal.with_data import streamed
 
 Say = Callable[[str], None]
 After = Callable[[str], Mapping[TableName, Table]]
@@ -63,6 +64,8 @@ class Copy:
 
     given: str | None = None
     """Where a copy is that somebody restored, which all runs use, one after the other."""
+    real: bool = False
+    """Whether the rows are the target's own."""
 
     @contextmanager
     def fresh(self, title: str, *, small: bool = False) -> Iterator[str]:
@@ -78,8 +81,13 @@ class Copy:
 
 
 @contextmanager
-def synthetic(url: str, scale: float, say: Say, after: After | None = None) -> Iterator[Copy]:
-    """A copy of the database of a URL, gone afterwards, also when we are killed. Raises Invalid, and what ``after`` raises."""
+def synthetic(
+    url: str, scale: float, say: Say, after: After | None = None, *, with_data: bool = False
+) -> Iterator[Copy]:
+    """A copy of the database of a URL, gone afterwards, also when we are killed; with the target's own rows if so wanted.
+
+    Raises Invalid, and what ``after`` raises.
+    """
     with connection.connect(url, "orch:clone") as link:
         link.execute("SET default_transaction_read_only = on")
         known = facts(link)
@@ -92,7 +100,9 @@ def synthetic(url: str, scale: float, say: Say, after: After | None = None) -> I
     except NoClone as error:
         raise Invalid(f"the schema cannot be copied: {error}", error.step or "orch doctor") from None
     with embedded.running(settings=SETTINGS, bin_dir=_like(version)) as server:
-        yield _built(server, schema.statements, known, scale, say, schema.left_out, after, version)
+        yield _built(
+            server, schema.statements, known, scale, say, schema.left_out, after, version, url if with_data else None
+        )
 
 
 def _like(major: int) -> Path | None:
@@ -112,29 +122,46 @@ def _built(
     left_out: Sequence[str],
     after: After | None,
     target_version: int,
+    source: str | None,
 ) -> Copy:
     lacks = [f"left out, it reaches outside: {_short(each)}" for each in left_out]
-    with _session(embedded.create_database(server, EMPTY)) as link:
-        lacks += _sent(link, statements)
-    with _session(embedded.create_database(server, SHAPE, EMPTY)) as link:
+    with opened(embedded.create_database(server, EMPTY)) as link:
+        lacks += sent(link, statements)
+    with opened(embedded.create_database(server, SHAPE, EMPTY)) as link:
         found = tables(link)
         values = made.planned(link, _obeying(server, found, after, lacks), known, scale)
         _few_rows(link, values)
         version = link.info.parameter_status("server_version") or ""
-    first = next((at for at, each in enumerate(statements) if _LATER.match(each)), len(statements))
-    with _session(embedded.create_database(server, BASE)) as link:
-        _sent(link, statements[:first])
+    first, later = split(statements)
+    with opened(embedded.create_database(server, BASE)) as link:
+        sent(link, first)
         link.execute("RESET ALL")
-        lifted = _without_unmet(link, found, values)
-        lacks += _filled(link, values, say)
+        lifted = [] if source else _without_unmet(link, found, values)
+        lacks += _streamed(source, link, found, values, say) if source else _filled(link, values, say)
         say("indexes and constraints")
-        lacks += _completed(link, statements[first:])
+        lacks += completed(link, later)
         link.execute("RESET ALL")
         lacks += _put_back(link, lifted)
-        _numbers_after(link, values)
+        if not source:
+            _numbers_after(link, values)
         link.execute("VACUUM (ANALYZE)")
         link.execute("CHECKPOINT")
-    return Copy(server, version, target_version, found, values, sum(values.counts.values()), tuple(lacks))
+    total = sum(values.counts.values())
+    return Copy(server, version, target_version, found, values, total, tuple(lacks), real=source is not None)
+
+
+def split(statements: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """What comes before the rows, and what is made or proved quicker once they are there."""
+    first = next((at for at, each in enumerate(statements) if _LATER.match(each)), len(statements))
+    return statements[:first], statements[first:]
+
+
+def _streamed(
+    source: str, link: psycopg.Connection, found: Mapping[TableName, Table], values: Values, say: Say
+) -> list[str]:
+    counts, lacks = streamed(source, link, found, say)
+    values.counts.update(counts)
+    return lacks
 
 
 def _obeying(
@@ -159,14 +186,15 @@ def _obeying(
 
 
 @contextmanager
-def _session(url: str) -> Iterator[psycopg.Connection]:
+def opened(url: str) -> Iterator[psycopg.Connection]:
+    """A session that makes a copy: quick, and not durable."""
     with psycopg.connect(url, autocommit=True, application_name="orch:clone") as link:
         link.execute("SET client_min_messages = error; SET check_function_bodies = off")
         link.execute("SET synchronous_commit = off")
         yield link
 
 
-def _sent(link: psycopg.Connection, statements: Sequence[str]) -> list[str]:
+def sent(link: psycopg.Connection, statements: Sequence[str]) -> list[str]:
     """Send statements; those that the server does not take, for people."""
     refused = []
     for statement in statements:
@@ -242,7 +270,7 @@ def _filled(link: psycopg.Connection, values: Values, say: Say) -> list[str]:
     return lacks
 
 
-def _completed(link: psycopg.Connection, statements: Sequence[str]) -> list[str]:
+def completed(link: psycopg.Connection, statements: Sequence[str]) -> list[str]:
     """Indexes, constraints, triggers. A foreign key that rows break stands unproved, and is told."""
     lacks = []
     for statement in statements:
@@ -251,7 +279,7 @@ def _completed(link: psycopg.Connection, statements: Sequence[str]) -> list[str]
         except psycopg.Error as error:
             lacks.append(f"not valid on the copy: {_short(statement)}: {error.diag.message_primary}")
             if _FOREIGN.search(statement):
-                _sent(link, [statement.rstrip().rstrip(";") + " NOT VALID"])
+                sent(link, [statement.rstrip().rstrip(";") + " NOT VALID"])
     return lacks
 
 

@@ -5,9 +5,12 @@ Why it exists: terminal, JSON, Markdown and HTML must say the same, and budgets 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from state.model import Rehearsed
 
 STRONG = ("ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock")
 """Lock modes that keep applications from writing, the weakest first."""
@@ -157,6 +160,22 @@ class Report:
         """By which fraction of its size the database grew at its largest."""
         return (self.disk_peak_bytes - self.disk_bytes) / max(self.disk_bytes, 1)
 
+    def evidence(self) -> Rehearsed:
+        """What is kept of it: no statement and no message, which could hold values of a restored copy."""
+        return Rehearsed(
+            plan_sha256=self.plan_sha256,
+            copy=self.copy,
+            server=major(self.server_version),
+            size_class=self.size_class,
+            rows=self.rows,
+            hold_ms=max((step.strong_hold_ms for step in self.steps), default=0.0),
+            stall_ms=max((step.clients.worst_ms for step in self.steps), default=0.0),
+            seconds=self.seconds,
+            broken=len(list(self._broken())),
+            over_budget=tuple(self._over_budget()),
+            problems=len(self.problems),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Everything, for programs."""
         return {
@@ -177,6 +196,12 @@ def latency(samples: Iterable[float]) -> Latency:
 
 def _at(found: list[float], share: float) -> float:
     return round(found[min(int(len(found) * share), len(found) - 1)], 2)
+
+
+def major(version: str) -> int:
+    """``18`` of ``18.1 (Debian 18.1-1)``; 0 where it is no version."""
+    found = re.match(r"\d+", version)
+    return int(found[0]) if found else 0
 
 
 def size_class(rows: int) -> int:

@@ -6,8 +6,8 @@ Why it exists: this is the order in which a change shows what it will do to prod
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -25,6 +25,7 @@ from orchestrator.rehearsal.copy import After, Copy, Say, synthetic
 from orchestrator.rehearsal.given import clean, restored
 from orchestrator.rehearsal.model import Budget, Cell, Report, Statement, size_class
 from orchestrator.rehearsal.run import PHASES, Recorder, Walk, predicted, quiet, service_on
+from orchestrator.rehearsal.scratch import cloned
 from orchestrator.rehearsal.statements import Sent, Shape, keys, made, merged, shape
 from orchestrator.rehearsal.structure import Table, tables
 from orchestrator.rehearsal.variant import parks, varied
@@ -54,6 +55,8 @@ class Options:
     statements: str | None = None
     on: str | None = None
     copy_of: str | None = None
+    clone: str | None = None
+    with_data: bool = False
 
 
 @dataclass
@@ -68,6 +71,7 @@ class _Stage:
     locks: dict[int, str]
     used: tuple[Known, ...]
     origin: float
+    kind: str
 
 
 def rehearsed(config: Config, source: str, path: str, options: Options, say: Say) -> Report:
@@ -83,7 +87,7 @@ def rehearsed(config: Config, source: str, path: str, options: Options, say: Say
         say(f"a copy of {copy.rows:,} rows after {time.monotonic() - began:.0f} s")
         old, new = _tried(file, text, target.name, copy)
         used = in_use.statements(target.url, options.statements, list(old.tables))
-        stage = _Stage(file, text, target.name, copy, [], predicted(plan), used, time.monotonic())
+        stage = _Stage(file, text, target.name, copy, [], predicted(plan), used, time.monotonic(), _kind(options))
         with copy.fresh("choice") as url, psycopg.connect(url, autocommit=True) as link:
             stage.statements, untried = _chosen(stage, url, link, *_grounded(copy, link, old, new))
         aborts = [_abort(stage, state, say) for state in _ABORTS]
@@ -96,15 +100,27 @@ def rehearsed(config: Config, source: str, path: str, options: Options, say: Say
     )
 
 
-def _copied(config: Config, target: str, options: Options, say: Say, after: After) -> AbstractContextManager[Copy]:
-    if options.on is not None:
-        return restored(config, options.on, options.copy_of, say, after)
-    return synthetic(target, options.scale, say, after)
+@contextmanager
+def _copied(config: Config, target: str, options: Options, say: Say, after: After) -> Iterator[Copy]:
+    with ExitStack() as stack:
+        if options.clone is not None:
+            url, lacks = stack.enter_context(cloned(target, options.clone, say))
+            yield replace(stack.enter_context(restored(config, url, None, say, after)), lacks=lacks)
+        elif options.on is not None:
+            yield stack.enter_context(restored(config, options.on, options.copy_of, say, after))
+        else:
+            yield stack.enter_context(synthetic(target, options.scale, say, after, with_data=options.with_data))
+
+
+def _kind(options: Options) -> str:
+    if options.clone is not None:
+        return "cloned"
+    return "restored" if options.on is not None else "embedded, with data," if options.with_data else "synthetic"
 
 
 def _grounded(copy: Copy, link: psycopg.Connection, old: Shape, new: Shape) -> tuple[Shape, Shape]:
     """On a restored copy clients write values that it has, as far as the columns are there before the change."""
-    if copy.given is None:
+    if copy.given is None and not copy.real:
         return old, new
     real = shape(link, "old", old.tables)
     rows = {
@@ -206,7 +222,7 @@ def _run(stage: _Stage, untried: list[str], say: Say) -> Report:
             plan_sha256="",
             server_version=stage.copy.version,
             target_version=stage.copy.target_version,
-            copy="restored" if stage.copy.given else "synthetic",
+            copy=stage.kind,
             rows=stage.copy.rows,
             largest_table_rows=largest,
             size_class=size_class(largest),

@@ -49,7 +49,7 @@ TARGET = "rehearsed"
 @contextmanager
 def service_on(url: str, target: str) -> Iterator[Service]:
     """A service whose Registry and target are a copy, prepared."""
-    with Service(Config(url, {target: TargetConfig(target, url)}), client="rehearse") as service:
+    with Service(Config(url, {target: TargetConfig(target, url, rehearse_from=0)}), client="rehearse") as service:
         service.init()
         yield service
 

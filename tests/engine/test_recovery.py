@@ -311,10 +311,16 @@ def test_a_pause_stops_a_running_backfill_within_a_batch_and_resume_goes_on(worl
     _more_rows(world)
     world.submit(RENAME, more=SLOWLY)
     world.to(State.EXPANDED)
+    filling = "SELECT count(*) > 0 FROM orders WHERE customer_email IS NOT NULL"
+    held_once: list[int] = []
+
+    def hold(told: Progress) -> None:
+        if told.kind == "backfill" and not held_once and world.rows(filling) == [(True,)]:
+            held_once.append(1)
+            world.service.pause("change", reason="too busy today")
+
     with pytest.raises(Waiting, match="too busy today") as held:
-        world.service.advance(
-            "change", listen=_once("backfill", lambda: world.service.pause("change", reason="too busy today"))
-        )
+        world.service.advance("change", listen=hold)
     assert held.value.exit_code == 3
     status = world.service.status("change")
     assert (status.state, status.attention.value) == (State.BACKFILLING, "PAUSED")

@@ -274,6 +274,36 @@ def test_without_a_copy_it_refuses_and_says_what_to_type(shop: str, tmp_path: Pa
     assert (ran.returncode, "--synthetic" in ran.stderr) == (2, True)
 
 
+def test_of_a_submitted_change_it_is_evidence_for_the_expand_gate(shop: str, tmp_path: Path) -> None:
+    """The whole way as an operator goes it: refused, rehearsed by name, let through."""
+    (tmp_path / "orch.toml").write_text(f'[targets.shop]\nurl = "{shop}"\nrehearse_from = 20000\n')
+    file = change(tmp_path, RENAME, more="gates: {expand: {approvals: 0}}\n")
+
+    def verb(*arguments: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "orchestrator.cli.main", *arguments]
+        return subprocess.run(line, capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path)
+
+    assert verb("init").returncode == 0
+    before = verb("rehearse", file, "--synthetic", "--scale", "0.05")
+    assert (before.returncode, "not kept as evidence: it is not submitted" in before.stderr) == (0, True), before.stderr
+    assert verb("submit", file).returncode == 0
+    refused = verb("advance", "it")
+    assert (refused.returncode, "never rehearsed: orch rehearse it --synthetic" in refused.stderr) == (4, True)
+    assert verb("rehearse", "nothing-such", "--synthetic").returncode == 2
+    small = verb("rehearse", "it", "--synthetic", "--scale", "0.05")
+    assert (small.returncode, "kept as evidence for the expand gate of it" in small.stderr) == (0, True), small.stderr
+    verb("verify", "it")
+    still = verb("advance", "it")
+    assert (still.returncode, "10^3 rows" in still.stderr) == (4, True), still.stderr
+    assert verb("rehearse", "it", "--synthetic").returncode == 0
+    verb("verify", "it")
+    done = verb("advance", "it")
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(verb("status", "it", "--json").stdout)
+    assert (shown["state"], shown["rehearsal"]["size_class"], shown["rehearsal"]["stale"]) == ("expanded", 4, False)
+    assert "canary" not in verb("audit", "it", "--json").stdout
+
+
 @pytest.mark.parametrize("moment", ["indexes and constraints", "backfill: done"])
 def test_killing_it_leaves_nothing_behind(shop: str, tmp_path: Path, moment: str) -> None:
     """Processes and directories, wherever it was."""

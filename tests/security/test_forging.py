@@ -47,6 +47,7 @@ FORGED = {
     "an event of no change": "SELECT orch.append_event('', 'step.done', '{}')",
     "a deploy by function": "SELECT orch.append_event('orders-email', 'deploy.attested', '{}')",
     "tuning by function": "SELECT orch.append_event('orders-email', 'backfill.tuned', '{}')",
+    "a rehearsal by function": "SELECT orch.append_event('orders-email', 'rehearsal.recorded', '{}')",
     "evidence": "INSERT INTO orch.evidence (change_id, gate, plan_sha256, sha256, findings, at)"
     " VALUES ('orders-email', 'expand', '', '', '[]', now())",
     "a state": "UPDATE orch.change SET state = 'expanded'",

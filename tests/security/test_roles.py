@@ -116,7 +116,7 @@ def test_an_auditor_reads_everything_and_writes_nothing(place: Place) -> None:
     config = Config(registry_url=place.url("sec_auditor"), targets={"t": TargetConfig("t", place.url("sec_auditor"))})
     with Service(config) as service:
         assert service.audit_verify() == []
-        assert [event.kind for event in service.events()] == ["change.submitted"]
+        assert [event.kind for event in service.events()] == ["registry.home", "change.submitted"]
 
 
 def test_the_pairs_the_database_knows_are_the_machines(place: Place) -> None:

@@ -57,8 +57,9 @@ SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHE
 class PostgresTarget:
     """One target database, by URL. Holds no connection of its own."""
 
-    def __init__(self, name: str, url: str, replicas: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, url: str, replicas: Sequence[str] = (), rehearse_from: int = 0) -> None:
         self.name = name
+        self.rehearse_from = rehearse_from
         self._url = url
         self._replicas = {f"{connection.place(url)} ({at})": url for at, url in enumerate(replicas, 1)}
 
