@@ -102,9 +102,11 @@ def fresh(
 
 
 def _young(connection: Connection, found: Evidence) -> bool:
-    """Whether evidence still counts: not for long, and not past a step that was lost and brought about again."""
+    """Whether evidence still counts: not for long, and not past a step that was brought about again, or a rehearsal."""
     age = queries.evidence_age_seconds(connection, found.change_id, found.gate)
     moved = [step.finished_at for step in queries.steps(connection, found.change_id)]
+    rehearsed = _last_rehearsal(connection, found.change_id)
+    moved += [rehearsed.at] if rehearsed is not None else []
     since = all(moment is None or moment <= found.at for moment in moved)
     return since and age is not None and age < EVIDENCE_MAX_AGE.total_seconds()
 
@@ -157,10 +159,14 @@ def verify(
         return keep(registry, plan, gate, look, row.plan_sha256)
 
 
+def _last_rehearsal(connection: Connection, change_id: str) -> Rehearsed | None:
+    return queries.rehearsals(queries.said(connection, [change_id])).get(change_id)
+
+
 def _rehearsed(registry: Registry, row: ChangeRow) -> Rehearsed | None:
     """The last rehearsal, if it was one of the Plan of today."""
     with registry.reading() as connection:
-        found = queries.rehearsals(queries.said(connection, [row.id])).get(row.id)
+        found = _last_rehearsal(connection, row.id)
     return found if found is not None and found.plan_sha256 == row.plan_sha256 else None
 
 

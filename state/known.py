@@ -25,6 +25,7 @@ from state.model import (
     ComparisonRow,
     Deploy,
     Event,
+    EventRow,
     Evidence,
     Freeze,
     Glass,
@@ -106,11 +107,9 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
     back = {change_id for change_id, (_, kind) in moved.items() if kind in _BACK}
     asked = _asked(connection, resting)
     said_of = queries.said(connection, [*ids, OF_NONE])
-    tuned, deploys, glass = queries.tuned(said_of), queries.deploys(said_of), queries.glasses(said_of)
-    rehearsed = queries.rehearsals(said_of)
     outdated = _outdated(connection, changes, approvals)
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-    frozen = freezes.standing(said_of, now)
+    words = _words(said_of, changes, since, now)
     return [
         Known(
             change=change,
@@ -124,17 +123,29 @@ def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
             taken_back=change.id in back,
             asked=change.id in asked,
             now=now,
-            tuned=tuned.get(change.id, {}),
-            freezes=tuple(each for each in frozen if each.target in (None, change.target)),
-            deploys=tuple(
-                each for each in deploys.get(change.id, ()) if change.id in since and each.at >= since[change.id]
-            ),
-            glass=tuple(glass.get(change.id, ())),
             outdated=outdated.get(change.id),
-            rehearsed=rehearsed.get(change.id),
+            **words[change.id],
         )
         for change in changes
     ]
+
+
+def _words(
+    told: Sequence[EventRow], changes: Sequence[ChangeRow], since: Mapping[str, datetime], now: datetime
+) -> dict[str, dict[str, Any]]:
+    """What only the history keeps, by Change."""
+    tuned, deploys, glass = queries.tuned(told), queries.deploys(told), queries.glasses(told)
+    rehearsed, frozen = queries.rehearsals(told), freezes.standing(told, now)
+    return {
+        change.id: {
+            "tuned": tuned.get(change.id, {}),
+            "freezes": tuple(each for each in frozen if each.target in (None, change.target)),
+            "deploys": tuple(each for each in deploys.get(change.id, ()) if each.at >= since.get(change.id, now)),
+            "glass": tuple(glass.get(change.id, ())),
+            "rehearsed": rehearsed.get(change.id),
+        }
+        for change in changes
+    }
 
 
 def _of(connection: Connection, table: Table, ids: Collection[str], order: str) -> Sequence[Any]:

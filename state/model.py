@@ -165,8 +165,8 @@ class Glass:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """What the Registry keeps of a rehearsal. ``server`` is a major version, ``size_class`` the power of ten of the largest
-    table's rows; ``broken`` counts statements that failed where they must work, ``over_budget`` says in which step what was
+    """What the Registry keeps of a rehearsal. ``server`` is a major version, ``size_class`` that of the largest
+    table (core.size); ``broken`` counts statements that failed where they must work, ``over_budget`` says in which step what was
     exceeded, ``problems`` how much else spoke against the Plan. Times in ms, ``seconds`` is how long it took.
     """
 

@@ -180,22 +180,6 @@ class Registry:
             recording.unmoved(change, seen_version)
             return recording.move(connection, change, event, data or {})
 
-    def hold(self, change_id: str, reason: str) -> ChangeRow:
-        """Pause with a reason. Raises as ``record``."""
-        return self.record(change_id, Event.HELD, {"reason": reason})
-
-    def resume(self, change_id: str, reason: str | None = None) -> ChangeRow:
-        """Lift the Hold. Raises as ``record``."""
-        return self.record(change_id, Event.RESUMED, {"reason": reason} if reason else {})
-
-    def tune(self, change_id: str, settings: Mapping[str, Any]) -> ChangeRow:
-        """Hold the backfill to other settings from now on. Raises as ``record``."""
-        return self.record(change_id, Event.TUNED, settings)
-
-    def attest(self, change_id: str, said: Mapping[str, str]) -> ChangeRow:
-        """Keep that a deploy has happened: its name, version and URL. Raises as ``record``."""
-        return self.record(change_id, Event.DEPLOYED, said)
-
     def freeze(self, until: datetime | None, reason: str, target: str | None = None) -> None:
         """Let no phase start until then, on one Target or on all; None lifts. Raises Refused, ReasonRequired, NotGranted."""
         with self._writing() as connection:
@@ -205,10 +189,6 @@ class Registry:
         """Keep what a rehearsal came to. Raises as ``record``."""
         facts = {**asdict(found), "over_budget": list(found.over_budget)}
         return self.record(change_id, Event.REHEARSED, {k: v for k, v in facts.items() if k not in ("actor", "at")})
-
-    def request(self, change_id: str, gate: GateName) -> ChangeRow:
-        """Ask for a Gate, so that a worker goes through it once it is ready. Raises as ``record``."""
-        return self.record(change_id, Event.REQUESTED, {"gate": gate.value})
 
     def step_started(self, change_id: str, ordinal: int, fence: int, data: Mapping[str, Any] | None = None) -> StepRow:
         """Intent: the Step is running, one attempt more. Follows pending, running and undone.

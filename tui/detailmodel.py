@@ -118,7 +118,7 @@ def backfill_lines(status: Status, width: int, live: bool) -> list[Line]:
     if not status.backfills:
         return []
     lines = section(width, "BACKFILL")
-    for backfill in status.backfills:
+    for backfill in status.progress:
         lines += _backfill(backfill, width, live, over=status.state is not State.BACKFILLING)
     return lines
 
@@ -135,6 +135,7 @@ def _backfill(backfill: BackfillRow, width: int, live: bool, over: bool) -> list
         return [first]
     rate = rate_text(backfill.rows_per_second) if live else "-"
     eta = eta_text(backfill.eta_seconds) if live else "-"
+    eta += f" ({backfill.eta_note})" if backfill.eta_note else ""
     reason = backfill.throttle or "none"
     role = Role.WARN if backfill.throttle else Role.MUTED
     second = line(width, (f"    rate {rate}  ETA {eta}  rows {backfill.rows_done:,}", Role.PLAIN))

@@ -75,10 +75,7 @@ def rehearse(
     from orchestrator.rehearsal.budgets import budget
     from orchestrator.rehearsal.rehearse import Options, rehearsed
 
-    if [synthetic, on is not None, clone is not None].count(True) != 1:
-        raise Invalid("a rehearsal needs a copy to run on: one of --synthetic, --clone URL, --on URL", _EXAMPLE)
-    if with_data and (not synthetic or scale != 1.0):
-        raise Invalid("--with-data goes with --synthetic, and takes all rows", _EXAMPLE)
+    _one_copy(synthetic, on, clone, with_data, scale)
     for secret in (on, clone):
         hide(Config(secret or "", {}).secrets())
     limits = budget(max_lock_hold, max_client_stall, max_extra_disk)
@@ -94,6 +91,13 @@ def rehearse(
         _told(report)
     if report.faults:
         raise typer.Exit(REFUSED)
+
+
+def _one_copy(synthetic: bool, on: str | None, clone: str | None, with_data: bool, scale: float) -> None:
+    if [synthetic, on is not None, clone is not None].count(True) != 1:
+        raise Invalid("a rehearsal needs a copy to run on: one of --synthetic, --clone URL, --on URL", _EXAMPLE)
+    if with_data and (not synthetic or scale != 1.0):
+        raise Invalid("--with-data goes with --synthetic, and takes all rows", _EXAMPLE)
 
 
 def _source(service: "Service", given: str) -> tuple[str, str]:

@@ -202,8 +202,3 @@ def major(version: str) -> int:
     """``18`` of ``18.1 (Debian 18.1-1)``; 0 where it is no version."""
     found = re.match(r"\d+", version)
     return int(found[0]) if found else 0
-
-
-def size_class(rows: int) -> int:
-    """The power of ten of the largest table's rows: evidence for one size says nothing about the next."""
-    return len(str(rows)) - 1 if rows > 0 else 0

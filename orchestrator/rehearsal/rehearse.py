@@ -18,12 +18,13 @@ from orchestrator.config import Config
 from orchestrator.core.catalog import TableName
 from orchestrator.core.errors import Blocked, OrchError
 from orchestrator.core.reading import Statement as Known
+from orchestrator.core.size import size_class
 from orchestrator.plugins import discover
 from orchestrator.rehearsal import in_use
 from orchestrator.rehearsal.clients import Load
 from orchestrator.rehearsal.copy import After, Copy, Say, synthetic
 from orchestrator.rehearsal.given import clean, restored
-from orchestrator.rehearsal.model import Budget, Cell, Report, Statement, size_class
+from orchestrator.rehearsal.model import Budget, Cell, Report, Statement, latency
 from orchestrator.rehearsal.run import PHASES, Recorder, Walk, predicted, quiet, service_on
 from orchestrator.rehearsal.scratch import cloned
 from orchestrator.rehearsal.statements import Sent, Shape, keys, made, merged, shape
@@ -115,7 +116,7 @@ def _copied(config: Config, target: str, options: Options, say: Say, after: Afte
 def _kind(options: Options) -> str:
     if options.clone is not None:
         return "cloned"
-    return "restored" if options.on is not None else "embedded, with data," if options.with_data else "synthetic"
+    return "restored" if options.on is not None else "local" if options.with_data else "synthetic"
 
 
 def _grounded(copy: Copy, link: psycopg.Connection, old: Shape, new: Shape) -> tuple[Shape, Shape]:
@@ -214,33 +215,46 @@ def _run(stage: _Stage, untried: list[str], say: Say) -> Report:
         walk = Walk(service, stage.file.change, load, recorder, _resting(load, say))
         ending = walk.to_the_end()
         load.stop()
-        counts = stage.copy.values.counts
-        largest = max((counts[place] for place in _touched(stage.file, counts)), default=0)
-        return Report(
-            change=stage.file.change,
-            target=stage.target,
-            plan_sha256="",
-            server_version=stage.copy.version,
-            target_version=stage.copy.target_version,
-            copy=stage.kind,
-            rows=stage.copy.rows,
-            largest_table_rows=largest,
-            size_class=size_class(largest),
-            seconds=0.0,
+        return replace(
+            _framed(stage, untried),
             baseline=baseline,
             steps=tuple(recorder.steps),
             statements=tuple(_judged(load, once=not parks(stage.file))),
-            phases=PHASES,
             endings=(ending,),
             disk_bytes=int(size),
             disk_peak_bytes=max(watch.disk_peak, int(size)),
-            budget=Budget(),
-            lacks=stage.copy.lacks,
-            untried=tuple(untried),
             latencies=_thinned(load, stage.origin),
             rates=tuple(recorder.rates),
             problems=(f"locks could not be watched: {watch.failed}",) if watch.failed else (),
         )
+
+
+def _framed(stage: _Stage, untried: Sequence[str]) -> Report:
+    """The Report of a run of which nothing is known yet but where it takes place."""
+    counts = stage.copy.values.counts
+    largest = max((counts[place] for place in _touched(stage.file, counts)), default=0)
+    return Report(
+        change=stage.file.change,
+        target=stage.target,
+        plan_sha256="",
+        server_version=stage.copy.version,
+        target_version=stage.copy.target_version,
+        copy=stage.kind,
+        rows=stage.copy.rows,
+        largest_table_rows=largest,
+        size_class=size_class(largest),
+        seconds=0.0,
+        baseline=latency(()),
+        steps=(),
+        statements=(),
+        phases=PHASES,
+        endings=(),
+        disk_bytes=0,
+        disk_peak_bytes=0,
+        budget=Budget(),
+        lacks=stage.copy.lacks,
+        untried=tuple(untried),
+    )
 
 
 def _prepared(stage: _Stage, url: str) -> AbstractContextManager[Service]:

@@ -37,7 +37,7 @@ def service(place: Place) -> Service:
     worker.record(ID, Event.EXPAND_STARTED, fence=fence)
     worker.step_started(ID, 0, fence)
     worker.step_done(ID, 0, fence)
-    ada.hold(ID, "lunch")
+    ada.record(ID, Event.HELD, {"reason": "lunch"})
     url = place.url("sec_auditor")
     return place.stack.enter_context(Service(Config(registry_url=url, targets={"t": TargetConfig("t", url)})))
 
@@ -159,7 +159,7 @@ def test_a_wholly_recomputed_chain_is_found_by_the_anchor(place: Place, service:
     kept = service.audit_anchor(str(file))
     assert set(json.loads(file.read_text())) == {"seq", "sha256", "at", "registry"}
     assert kept.registry["database"] == place.database
-    place.registry("sec_ada").resume(ID)
+    place.registry("sec_ada").record(ID, Event.RESUMED)
     assert service.audit_verify(anchor=str(file)) == []
     _rewrite(place)
     assert service.audit_verify() == []
@@ -181,7 +181,7 @@ def test_a_cut_chain_is_found_by_the_anchor(place: Place, service: Service, tmp_
 def test_an_anchor_moves_on_with_the_chain(place: Place, service: Service, tmp_path: Path) -> None:
     file = str(tmp_path / "anchor.json")
     first = service.audit_anchor(file)
-    place.registry("sec_ada").resume(ID)
+    place.registry("sec_ada").record(ID, Event.RESUMED)
     assert service.audit_anchor(file).seq == first.seq + 1
     assert list(tmp_path.iterdir()) == [tmp_path / "anchor.json"]
 

@@ -212,13 +212,13 @@ def test_only_the_owner_breaks_glass(place: Place, worker: Registry) -> None:
 
 def test_what_an_operator_may_want(place: Place, worker: Registry) -> None:
     ada = place.registry("sec_ada")
-    held = ada.hold(ID, "lunch").hold
+    held = ada.record(ID, Event.HELD, {"reason": "lunch"}).hold
     assert held is not None
     assert (held.reason, held.actor) == ("lunch", "sec_ada")
-    assert ada.resume(ID).hold is None
-    assert ada.request(ID, GateName.EXPAND).requested is GateName.EXPAND
+    assert ada.record(ID, Event.RESUMED).hold is None
+    assert ada.record(ID, Event.REQUESTED, {"gate": GateName.EXPAND.value}).requested is GateName.EXPAND
     with pytest.raises(Refused, match=r"advance\.requested cannot follow"):
-        ada.request(ID, GateName.CONTRACT)
+        ada.record(ID, Event.REQUESTED, {"gate": GateName.CONTRACT.value})
     with pytest.raises(Refused):
         ada.record(ID, Event.UNDO_STARTED, {"reason": "x"})
     with pytest.raises(StaleView):
@@ -226,7 +226,7 @@ def test_what_an_operator_may_want(place: Place, worker: Registry) -> None:
     with pytest.raises(ReasonRequired):
         ada.record(ID, Event.ABORT_STARTED, {"reason": " "})
     with pytest.raises(NotGranted):
-        place.registry("sec_auditor").hold(ID, "x")
+        place.registry("sec_auditor").record(ID, Event.HELD, {"reason": "x"})
     with pytest.raises(psycopg.Error, match="no intent"):
         place.connect("sec_ada").execute("SELECT orch.record_intent('orders-email', 'expand.passed', 'x', NULL)")
     assert ada.record(ID, Event.ABORT_STARTED, {"reason": "wrong file"}).state is State.ABORTING
@@ -244,8 +244,8 @@ def test_who_may_freeze_and_who_may_attest(worker: Registry, place: Place) -> No
     said = {"deploy": "shop", "version": "2.4"}
     for login in ("sec_auditor", "sec_nobody"):
         with pytest.raises((NotGranted, Unprivileged, Forbidden)):
-            place.registry(login).attest(ID, said)
-    worker.attest(ID, said)
+            place.registry(login).record(ID, Event.DEPLOYED, said)
+    worker.record(ID, Event.DEPLOYED, said)
     with place.registry().reading() as connection:
         (freeze,) = freezes.standing(queries.said(connection, [OF_NONE]), queries.now(connection))
         (deploy,) = queries.deploys(queries.said(connection, [ID]))[ID]

@@ -46,10 +46,11 @@ def test_two_at_once_in_one_database_and_in_two(bare: Place) -> None:
         urls = [bare.url(), bare.server.url(other)] * 2
         # Processes, as on two machines: Alembic keeps the migration in hand in a global.
         with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
-            list(pool.map(separate, urls))
+            done = list(pool.map(separate, urls))
     finally:
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(other)))
     bare.registry().ready()
+    assert sum("registry: owned by orch_owner, opened to its roles" in lines for lines in done) == 2
 
 
 def test_a_login_that_may_not_is_told_what_to_do(bare: Place) -> None:

@@ -45,9 +45,14 @@ def test_what_was_never_rehearsed_does_not_expand(large: World) -> None:
     large.submit(RENAME)
     assert "a table has about 300 rows, and this plan was never rehearsed: orch rehearse change" in _refused(large)
     assert large.service.keep_rehearsal("change", rehearsal(large)) == ""
-    large.service.verify("change")
     assert large.service.advance("change").state is State.EXPANDED
     assert large.service.audit_verify() == []
+
+
+def test_so_is_a_change_that_begins_with_the_switch(large: World) -> None:
+    large.submit("drop_table: {table: orders}")
+    with pytest.raises(Blocked, match="never rehearsed"):
+        large.service.advance("change")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +98,6 @@ def test_it_is_asked_before_the_first_step_whatever_phase_that_is_in(large: Worl
         large.service.advance("change")
     assert "set_not_null" in large.service.source("change")
     large.service.keep_rehearsal("change", rehearsal(large))
-    large.service.verify("change")
     large.to(State.SWITCHED)
     assert large.rows("SELECT count(*) FROM orders WHERE note IS NULL") == [(0,)]
 
@@ -129,7 +133,6 @@ def test_one_that_was_not_asked_for_is_shown_and_its_faults_count(world: World) 
     (found,) = world.service.verify("change", checks=["rehearsed"]).findings
     assert (found.verdict, "locks held 4 ms" in found.detail) == (Verdict.PASS, True)
     world.service.keep_rehearsal("change", replace(rehearsal(world), broken=1))
-    world.service.verify("change")
     _refused(world)
 
 

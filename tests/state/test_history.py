@@ -43,7 +43,7 @@ def told(registry: Registry) -> Registry:
         registry.record(change_id, Event.EXPAND_STARTED, fence=fence)
         registry.step_started(change_id, 0, fence)
         registry.step_done(change_id, 0, fence)
-    registry.hold(ID, "incident")
+    registry.record(ID, Event.HELD, {"reason": "incident"})
     return registry
 
 
@@ -54,7 +54,7 @@ def test_appends_from_many_connections_give_one_unbroken_chain(registry: Registr
     def write(number: int) -> None:
         with Registry(url) as own:
             for turn in range(10):
-                own.hold(f"change-{number % 4}", str(turn))
+                own.record(f"change-{number % 4}", Event.HELD, {"reason": str(turn)})
 
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(write, range(12)))
@@ -77,7 +77,7 @@ def test_an_event_says_who_when_and_what(told: Registry) -> None:
 def test_an_append_wakes_listeners(told: Registry, connect: Connect) -> None:
     listener = connect()
     listener.execute("LISTEN orch")
-    told.resume(ID)
+    told.record(ID, Event.RESUMED)
     (notice,) = listener.notifies(timeout=10, stop_after=1)
     assert notice.payload == ID
 

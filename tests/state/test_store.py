@@ -201,11 +201,11 @@ def test_progress_is_live_and_leaves_no_event(running: tuple[Registry, int]) -> 
 
 
 def test_moments_holds_and_requests_follow_the_machine(submitted: Registry) -> None:
-    held = submitted.hold(ID, "incident").hold
+    held = submitted.record(ID, Event.HELD, {"reason": "incident"}).hold
     assert held is not None
     assert (held.reason, held.actor) == ("incident", "postgres")
-    assert submitted.resume(ID).hold is None
-    assert submitted.request(ID, GateName.EXPAND).requested is GateName.EXPAND
+    assert submitted.record(ID, Event.RESUMED).hold is None
+    assert submitted.record(ID, Event.REQUESTED, {"gate": GateName.EXPAND.value}).requested is GateName.EXPAND
     moved = submitted.record(ID, Event.EXPAND_PASSED)
     assert (moved.state, moved.requested, moved.switched_at) == (State.EXPANDED, None, None)
     submitted.record(ID, Event.BACKFILL_PASSED)
@@ -274,7 +274,7 @@ def test_evidence_is_kept_for_the_plan_it_is_about(submitted: Registry) -> None:
 def test_a_reading_is_one_snapshot_and_writes_nothing(submitted: Registry) -> None:
     with submitted.reading() as connection:
         before = queries.change(connection, ID)
-        submitted.hold(ID, "meanwhile")
+        submitted.record(ID, Event.HELD, {"reason": "meanwhile"})
         assert queries.change(connection, ID) == before
     with submitted.reading() as connection:
         assert queries.change(connection, ID).hold is not None
@@ -285,7 +285,7 @@ def test_a_reading_is_one_snapshot_and_writes_nothing(submitted: Registry) -> No
 
 def test_events_are_paged(submitted: Registry) -> None:
     for number in range(4):
-        submitted.hold(ID, str(number))
+        submitted.record(ID, Event.HELD, {"reason": str(number)})
     with submitted.reading() as connection:
         page = queries.events(connection, after_seq=2, limit=2)
         head = queries.head(connection)

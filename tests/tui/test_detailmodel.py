@@ -54,6 +54,12 @@ def test_a_backfill_shows_rows_bar_rate_arrival_and_throttle() -> None:
     assert "ETA -" in text(detail_lines(change, 80, NOW, live=False))
 
 
+def test_what_nobody_works_on_has_no_arrival() -> None:
+    rows = backfill(31_604_211, 50_000_000)
+    shown = text(detail_lines(status("c", State.BACKFILLING, backfills=(rows,), steps=STEPS), 80, NOW))
+    assert "ETA - (nobody runs it)" in shown
+
+
 def test_rejected_rows_and_requests_are_told() -> None:
     change = status("c", State.SWITCHED, rejected_rows=3, requested=GateName.CONTRACT, lease=LEASE)
     shown = text(detail_lines(change, 80, NOW))
