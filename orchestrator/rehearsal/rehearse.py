@@ -25,7 +25,7 @@ from orchestrator.rehearsal.clients import Load
 from orchestrator.rehearsal.copy import After, Copy, Say, synthetic
 from orchestrator.rehearsal.given import clean, restored
 from orchestrator.rehearsal.model import Budget, Cell, Report, Statement, latency
-from orchestrator.rehearsal.run import PHASES, Recorder, Walk, predicted, quiet, service_on
+from orchestrator.rehearsal.run import PHASES, RAMP, Recorder, Walk, predicted, quiet, service_on
 from orchestrator.rehearsal.scratch import cloned
 from orchestrator.rehearsal.statements import Sent, Shape, keys, made, merged, shape
 from orchestrator.rehearsal.structure import Table, tables
@@ -192,7 +192,7 @@ def _plainly(service: Service, change: str) -> None:
         if status.gate is not None and any(need.kind == "approval" for need in status.gate.missing):
             service.approve(change)
         try:
-            service.advance(change)
+            service.advance(change, wait=RAMP)
         except OrchError:
             if service.status(change).state is status.state:
                 raise

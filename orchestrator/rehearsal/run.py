@@ -42,6 +42,8 @@ _AHEAD = {
     "purge": "purge",
 }
 PHASES = ("before", "expand", "backfill", "switch", "contract", "undo", "contract again", "purge")
+RAMP = 5.0
+"""Seconds within which the parts of a ramp follow each other, which stand for a millisecond here."""
 _BOTH_FROM = ("backfill", "switch")
 TARGET = "rehearsed"
 
@@ -182,7 +184,7 @@ class Walk:
         if status.gate is not None and any(need.kind == "approval" for need in status.gate.missing):
             self.service.approve(self.change)
         try:
-            self.service.advance(self.change, listen=self.recorder.hear)
+            self.service.advance(self.change, wait=RAMP, listen=self.recorder.hear)
         except OrchError:
             if self._state is status.state:
                 raise

@@ -1,7 +1,7 @@
 """The change as it is rehearsed: the same operations and settings, and gates that nobody has to open.
 
-Why it exists: a rehearsal goes through every phase in minutes, so soaks, windows and approvals are not waited for, while
-everything that shapes the Steps stays as it is.
+Why it exists: a rehearsal goes through every phase in minutes, so soaks, windows, approvals and the parts of a ramp are not
+waited for, while everything that shapes the Steps stays as it is.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ def varied(source: str, path: str, file: ChangeFile) -> str:
     found = {key: value for key, value in marked.read(source, path).data.items() if key not in _LEFT_OUT}
     if backfill := found.get("backfill"):
         found["backfill"] = {key: value for key, value in backfill.items() if key not in _OF_PRODUCTION}
+    if (switch := found.get("switch_reads", {})).get("ramp"):
+        found["switch_reads"] = {**switch, "each": "1ms"}
     gates = {**_GATES, **({"purge": _PURGE} if parks(file) else {})}
     return json.dumps({**found, "readers": _READERS, "gates": gates})
 

@@ -181,6 +181,15 @@ def test_budgets_stand_in_the_change_file_and_the_command_line_has_the_last_word
     assert (ran.returncode, report(ran)["faults"]) == (0, [])
 
 
+def test_a_ramp_is_gone_up_at_once_and_step_by_step(shop: str, tmp_path: Path) -> None:
+    file = change(tmp_path, RENAME, more="switch_reads: {ramp: [10, 50], each: 1h}\n")
+    ran = orch(shop, file, "--synthetic", "--scale", "0.05", "--json")
+    assert ran.returncode == 0, ran.stderr
+    switched = [step["description"] for step in report(ran)["steps"] if "reads_new" in step["description"]]
+    assert len(switched) == 3
+    assert "for 10 %" in switched[0]
+
+
 def test_a_column_that_the_change_fills_has_its_nulls_on_the_copy(shop: str, tmp_path: Path) -> None:
     ran = orch(shop, change(tmp_path, NOT_NULL), "--synthetic", "--json")
     assert ran.returncode == 0, ran.stderr
