@@ -31,6 +31,7 @@ def page(report: Report) -> str:
         "<dl>" + "".join(f"<dt>{n}</dt><dd>{escape(v)}</dd>" for n, v in shown.facts(report)) + "</dl>",
         _listed("Against it", report.faults),
         _listed("Ways that were gone", report.endings),
+        _against(report),
         _charts(report),
         "<h2>Steps</h2>" + _table(shown.STEP_HEADS, map(shown.step_row, report.steps)),
         "<h2>Statements of both shapes in every phase</h2>" + _table(*shown.coexistence(report)),
@@ -46,6 +47,11 @@ def _listed(title: str, lines: Sequence[str]) -> str:
     if not lines:
         return ""
     return f"<h2>{title}</h2><ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _against(report: Report) -> str:
+    rows = shown.against(report)
+    return "<h2>The same in one step</h2>" + _table(shown.AGAINST_HEADS, rows) if rows else ""
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
