@@ -35,6 +35,7 @@ from orchestrator.rehearsal.watching import watching
 from orchestrator.service import Service
 from state.model import State
 
+Row = dict[str, str | None]
 _QUIET = 2.0
 _SESSIONS = 2
 _FREEING = ("contract", "undo", "contract again")
@@ -125,18 +126,27 @@ def _kind(options: Options) -> str:
 
 
 def _grounded(copy: Copy, link: psycopg.Connection, old: Shape, new: Shape) -> tuple[Shape, Shape]:
-    """On a restored copy clients write values that it has, as far as the columns are there before the change."""
+    """On a restored copy clients write values that it has, as far as the columns are there before the change.
+
+    A NULL is none where the new shape demands a value: the change fills it.
+    """
     if copy.given is None and not copy.real:
         return old, new
     real = shape(link, "old", old.tables)
     rows = {
         place: [
-            {**row, **{c: v for c, v in known.items() if c in row}}
+            _known(row, known, new.tables[place])
             for row, known in zip(made_up, real.rows.get(place) or made_up, strict=False)
         ]
         for place, made_up in new.rows.items()
     }
     return real, replace(new, rows=rows)
+
+
+def _known(made_up: Row, known: Row, table: Table) -> Row:
+    demanded = {column.name for column in table.columns if column.required}
+    taken = {c: v for c, v in known.items() if c in made_up and (v is not None or c not in demanded)}
+    return {**made_up, **taken}
 
 
 def _budget(file: ChangeFile, given: Budget) -> Budget:
