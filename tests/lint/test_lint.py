@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.dialects.postgres.script.sent import Sending
 from orchestrator.lint import _run
 from orchestrator.lint._model import Finding, Tier
 from orchestrator.lint._run import lint
@@ -16,7 +17,7 @@ QUIET = "SET lock_timeout = '1s';\n"
 
 
 def found(text: str, *, wrapped: bool = False) -> list[Finding]:
-    return list(lint(text, "x.sql", wrapped=wrapped).findings)
+    return list(lint(text, "x.sql", sending=Sending.TRANSACTION if wrapped else Sending.EACH).findings)
 
 
 def rules(text: str, *, wrapped: bool = False) -> list[str]:

@@ -14,6 +14,7 @@ from orchestrator.core.known import Known
 from orchestrator.dialects.postgres.knowing import known as look
 from orchestrator.dialects.postgres.script.acts import Act, Name
 from orchestrator.dialects.postgres.script.reading import read
+from orchestrator.dialects.postgres.script.sent import sent
 from orchestrator.embedded import Server
 from orchestrator.lint._effects import ORDER, Effect
 from orchestrator.lint._run import lint
@@ -125,7 +126,7 @@ def _lock(effect: Effect, table: str) -> str:
 def _effect(statement: str, known: Known | None) -> Effect | None:
     """Of all acts of a statement together."""
     found: list[Act] = [act for each in read(statement) for act in each.acts]
-    seen = Situation(statement, known=known)
+    seen = Situation(sent(statement), known=known)
     effects = [seen.effect(act) for act in found]
     locks: list[tuple[Name, str]] = [each for effect in effects for each in effect.locks]
     return Effect(tuple(locks), any(e.rewrites for e in effects), any(e.scans for e in effects)) if effects else None
