@@ -25,6 +25,7 @@ from tui import terminal
 from tui.calls import in_thread
 from tui.child import OwnWorker, start
 from tui.fleet import FleetScreen
+from tui.gates import GatesScreen
 from tui.help import HelpScreen
 from tui.live import Live
 from tui.poll import Poll
@@ -46,10 +47,13 @@ class OrchApp(App[int]):
     """Fleet, Detail and the modals over a Service."""
 
     TITLE = "orch"
-    CSS_PATH = "theme.tcss"
+    CSS_PATH = ["theme.tcss", "views.tcss"]
+    MODES = {"fleet": FleetScreen, "gates": GatesScreen}
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("1", "view('fleet')", "Fleet", show=False),
+        Binding("2", "view('gates')", "Gates", show=False),
         Binding("q", "leave", "Quit", key_display="q"),
         Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False),
     ]
@@ -75,7 +79,7 @@ class OrchApp(App[int]):
     def on_mount(self) -> None:
         """Show the Fleet and start listening."""
         terminal.on_signals(self._told_to_leave)
-        self.push_screen(FleetScreen())
+        self.switch_mode("fleet")
         self.set_interval(INTERVAL, self._tick)
         self.call_later(self._tick)
 
@@ -173,6 +177,11 @@ class OrchApp(App[int]):
         """All keys."""
         log = f"Its log: {self._own_worker.log}" if self._own_worker else ""
         self.push_screen(HelpScreen(log))
+
+    def action_view(self, name: str) -> None:
+        """Go to a view; each keeps what was opened in it."""
+        self.switch_mode(name)
+        self.wake()
 
     def action_leave(self) -> None:
         """Quit; nothing else stops."""

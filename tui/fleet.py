@@ -24,7 +24,7 @@ from tui.everything import EverythingModal
 from tui.header import Header
 from tui.headermodel import together
 from tui.line import Line, Role
-from tui.lines import LineView
+from tui.lines import Build, LineView
 from tui.live import Reading
 from tui.viewmodel import World, fleet_lines, heading, ordered
 
@@ -57,11 +57,16 @@ class FleetList(LineView):
 
     def show(self, world: World, wanted: str) -> None:
         """Show the World; the cursor follows its change."""
+        ids = [status.change for status in ordered(world.statuses, wanted)]
+        self.pick(ids, lambda width: fleet_lines(world, width, wanted))
+
+    def pick(self, ids: list[str], build: Build) -> None:
+        """Show one line for each id; the cursor follows the id it is on."""
         before, kept = self._cursor, self.selected
-        self._ids = [status.change for status in ordered(world.statuses, wanted)]
+        self._ids = ids
         last = max(len(self._ids) - 1, 0)
         self._cursor = self._ids.index(kept) if kept in self._ids else min(before, last)
-        self.update(lambda width: fleet_lines(world, width, wanted))
+        self.update(build)
         if self._cursor != before:
             self._place(before)
 
@@ -117,7 +122,7 @@ class FleetScreen(ChangeScreen):
 
     def compose(self) -> ComposeResult:
         """Header, list and side pane, filter, keys."""
-        yield Header()
+        yield Header("Fleet")
         with Horizontal(id="body"):
             with Vertical(id="list"):
                 names = LineView(lambda width: [heading(width)], id="names")

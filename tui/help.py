@@ -16,6 +16,9 @@ from tui.line import Line, Role, line, paragraph
 from tui.lines import LineView
 
 KEYS = (
+    ("VIEWS", ""),
+    ("1", "Fleet: every change"),
+    ("2", "Gates: what waits for a word, and what it rests on"),
     ("MOVE", ""),
     ("up down j k", "move by one line"),
     ("g G, home end", "first, last"),
