@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator import homecoming, statuses, together
+from orchestrator.core.arrival import arrived
 from orchestrator.core.audit import Anchor, Problem
 from orchestrator.core.errors import Blocked, Invalid, Waiting
 from orchestrator.core.progress import Listener, Progress, nobody
@@ -32,20 +33,6 @@ if TYPE_CHECKING:
     from orchestrator.core.ports import Target
     from orchestrator.core.reading import Usage
 
-FORWARD = (
-    State.PLANNED,
-    State.EXPANDING,
-    State.EXPANDED,
-    State.BACKFILLING,
-    State.BACKFILLED,
-    State.SWITCHING,
-    State.SWITCHED,
-    State.CONTRACTING,
-    State.CONTRACTED,
-    State.PURGING,
-    State.COMPLETED,
-)
-"""The way forward: asking for a state that lies behind must do nothing, least of all contract."""
 POLL = 1.0
 """Seconds between looks at a closed gate while ``advance --wait`` waits."""
 
@@ -489,14 +476,10 @@ def _captured(path: str | None) -> Usage | None:
 
 def _arrived(row: ChangeRow, through: State | None) -> bool:
     """Whether ``through`` is reached or passed, or nothing is left to do. Raises Blocked when it can never be reached."""
-    if row.state is through or _lies_behind(through, row.state):
+    if through is not None and arrived(row.state, through):
         return True
     if row.state not in TERMINAL:
         return False
     if through is not None:
         raise Blocked(f"{row.id} is {row.state.value}, and never {through.value} again", f"orch audit {row.id}")
     return True
-
-
-def _lies_behind(through: State | None, state: State) -> bool:
-    return through in FORWARD and state in FORWARD[FORWARD.index(through) :]
