@@ -56,7 +56,7 @@ def _below(directory: Path) -> Iterator[Path]:
 def _is_migration(path: Path) -> bool:
     """Whether a file that may be anything is one of a tool's."""
     try:
-        return path.is_file() and format_of(_source(path)) is not None
+        return path.is_file() and format_of(_source(path), least=2) is not None
     except Invalid:
         return True  # the one that cannot be read is told of when its turn comes
 
