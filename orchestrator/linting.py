@@ -10,6 +10,7 @@ import codecs
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -56,7 +57,7 @@ def _below(directory: Path) -> Iterator[Path]:
 def _is_migration(path: Path) -> bool:
     """Whether a file that may be anything is one of a tool's."""
     try:
-        return path.is_file() and format_of(_source(path)) is not None
+        return path.is_file() and format_of(_source(path), least=2) is not None
     except Invalid:
         return True  # the one that cannot be read is told of when its turn comes
 
@@ -87,11 +88,11 @@ def lint_files(paths: Iterable[Path], known: Known | None = None) -> Report:
         return total(pool.map(each, found, chunksize=max(1, len(found) // (processors * 8))))
 
 
-def look(url: str) -> Known:
-    """What the database knows. Raises Invalid when it is unreachable."""
+def look(url: str, rehearse_from: int = 0) -> Known:
+    """What the database knows; from ``rehearse_from`` rows on a rehearsal is asked for. Raises Invalid when it is unreachable."""
     from orchestrator.dialects.postgres import knowing  # the driver, which most runs do without
 
-    return knowing.look(url)
+    return replace(knowing.look(url), rehearse_from=rehearse_from)
 
 
 def lint_file(path: Path, known: Known | None = None) -> Report:

@@ -67,7 +67,7 @@ class KnownTable:
 class Known:
     """``tables`` by qualified name; ``functions`` (qualified) → v, s or i, the most volatile of its overloads; ``domains``
     (qualified) → base type, ``constrained`` are those with a constraint; ``lock_timeout`` says that role
-    or database set one.
+    or database set one; ``rehearse_from`` is from how many rows on a lock's time must have been seen, 0 for never.
     """
 
     version: int
@@ -78,6 +78,7 @@ class Known:
     constrained: frozenset[str] = frozenset()
     lock_timeout: bool = False
     utc: bool = False
+    rehearse_from: int = 0
 
     def table(self, schema: str, name: str) -> KnownTable | None:
         """The table as a statement names it."""

@@ -43,12 +43,12 @@ class Format:
     read: Callable[[Source], Script | None]
 
 
-def format_of(source: Source) -> Format | None:
-    """The format that fits best, if there is one."""
+def format_of(source: Source, least: int = 1) -> Format | None:
+    """The format that fits best, if one fits so surely."""
     every: list[Format] = [each for each in discover(ROOM).values() if source.path.suffix.lower() in each.suffixes]
     fitting = [(each.fits(source), each) for each in every]
     best, found = max(fitting, key=lambda pair: pair[0], default=(0, None))
-    return found if best else None
+    return found if best >= least else None
 
 
 def says_rollback(text: str) -> bool:

@@ -57,10 +57,11 @@ def lint(text: str, file: str = "-", *, known: Known | None = None, sending: Sen
 
 def judge(script: Script, file: str, known: Known | None = None) -> Report:
     """Judge what one migration sends."""
-    seen = Situation(script, suppressions(script.text, script.statements), known)
+    seen = Situation(script, suppressions(script), known)
     said = list(_said(seen))
     kept = [each for each in said if not any(s.covers(each.rule, each.at) for s in seen.suppressions)]
-    findings = sorted((_finding(each, file, script) for each in kept), key=lambda f: (f.line, f.column, f.rule))
+    once = dict.fromkeys(_finding(each, file, script) for each in kept)
+    findings = sorted(once, key=lambda f: (f.line, f.column, f.rule))
     return Report(tuple(findings), 1, len(script.statements), len(said) - len(kept))
 
 

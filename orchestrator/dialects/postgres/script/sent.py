@@ -49,9 +49,18 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """What one call of a program sends."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """What one migration sends. ``no_undo`` says why there is no way back, at the character ``undo_at``; empty where there is one
-    or the tool knows none. Without ``origins`` the text is the file itself.
+    or the tool knows none. Without ``origins`` the text is the file itself. ``spans`` are what a comment outside of them covers,
+    if that is more than a statement.
     """
 
     text: str
@@ -60,6 +69,7 @@ class Script:
     origins: tuple[Origin, ...] = ()
     no_undo: str = ""
     undo_at: int = 0
+    spans: tuple[Span, ...] = ()
     _lines: list[int] = field(default_factory=list, compare=False, repr=False)
 
     def part(self, at: int) -> Part:
