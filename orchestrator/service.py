@@ -30,6 +30,7 @@ from state.store import Registry
 
 if TYPE_CHECKING:
     from orchestrator.config import Config
+    from orchestrator.core.locks import TargetLocks
     from orchestrator.core.ports import Target
     from orchestrator.core.reading import Usage
 
@@ -176,6 +177,14 @@ class Service:
 
         with explained():
             return auditing.anchored(self._registry, path)
+
+    def locks(self) -> tuple[TargetLocks, ...]:
+        """Who waits for whom on each target; what cannot be read says so."""
+        from orchestrator import locking
+
+        with explained(), self._registry.reading() as connection:
+            changes = [row.id for row in queries.changes(connection)]
+        return locking.locks(map(self._target, self._config.targets), changes)
 
     def ready(self) -> list[str]:
         """Changes that a worker may run now: work in hand that nobody runs, and ready gates.
@@ -340,6 +349,16 @@ class Service:
         if not all(word.strip() and word.isprintable() for word in said.values()):
             raise Invalid("a deploy has a name and a version, each in one line", f"orch attest {change_id} --help")
         return self._record(change_id, Command.ATTEST, said, version)
+
+    def cancel(self, target: str, pid: int, started: datetime, *, active: bool, reason: str) -> str:
+        """Cancel what a session in the way runs or, where it is not ``active``, end it; the history is told first.
+
+        Raises Stale where it is no longer as it was looked at, Blocked for sessions of ours and those in nobody's way.
+        """
+        from orchestrator import locking
+
+        with explained():
+            return locking.cancel(self._registry, self._target(target), pid, started, active=active, reason=reason)
 
     def freezes(self) -> tuple[Freeze, ...]:
         """What keeps phases from starting now."""

@@ -18,7 +18,7 @@ import psycopg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from state import comparisons, deciding, freezes, lease, origin, queries, recording, steps, submitting
+from state import cancels, comparisons, deciding, freezes, lease, origin, queries, recording, steps, submitting
 from state.connect import engine
 from state.errors import Forbidden, NotReady, Occupied, RegistryError, Unprivileged, Unreachable
 from state.machine import Refused
@@ -38,7 +38,7 @@ from state.submitting import NewChange, NewStep
 
 __all__ = ["SCHEMA_VERSION", "NewChange", "NewStep", "Registry"]
 
-SCHEMA_VERSION = "0008"
+SCHEMA_VERSION = "0009"
 """The version of ``migrations_meta`` this code was written for."""
 
 RECORDABLE = frozenset(Event) - {
@@ -184,6 +184,11 @@ class Registry:
         """Let no phase start until then, on one Target or on all; None lifts. Raises Refused, ReasonRequired, NotGranted."""
         with self._writing() as connection:
             freezes.record(connection, until, reason, target)
+
+    def record_cancel(self, facts: Mapping[str, Any], reason: str) -> None:
+        """Say that a session on a Target is about to be ended. Raises Refused, ReasonRequired, NotGranted."""
+        with self._writing() as connection:
+            cancels.record(connection, facts, reason)
 
     def rehearsed(self, change_id: str, found: Rehearsed) -> ChangeRow:
         """Keep what a rehearsal came to. Raises as ``record``."""

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -28,6 +29,8 @@ from tui.fleet import FleetScreen
 from tui.gates import GatesScreen
 from tui.help import HelpScreen
 from tui.live import Live
+from tui.locks import LocksScreen
+from tui.lockwatch import FAR, LockWatch
 from tui.poll import Poll
 from tui.service import Service
 
@@ -48,12 +51,13 @@ class OrchApp(App[int]):
 
     TITLE = "orch"
     CSS_PATH = ["theme.tcss", "views.tcss"]
-    MODES = {"fleet": FleetScreen, "gates": GatesScreen}
+    MODES = {"fleet": FleetScreen, "gates": GatesScreen, "locks": LocksScreen}
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("1", "view('fleet')", "Fleet", show=False),
         Binding("2", "view('gates')", "Gates", show=False),
+        Binding("3", "view('locks')", "Locks", show=False),
         Binding("q", "leave", "Quit", key_display="q"),
         Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False),
     ]
@@ -70,6 +74,7 @@ class OrchApp(App[int]):
         super().__init__()
         self._service, self._own_worker = service, own_worker
         self._poll = Poll(service, clock, monotonic)
+        self._locks = LockWatch(service, monotonic)
         self._busy: dict[str, str] = {}
         self.world = self._poll.world()
         if ascii_only is None:
@@ -100,6 +105,8 @@ class OrchApp(App[int]):
         self._show()
         if self._poll.may_start():
             self._begin("poll", partial(self._listen, self._poll.start()))
+        if self._locks.may_start(min((getattr(s, "LOOKS", FAR) for s in self._live()), default=FAR)):
+            self._begin("locks", self._locks.look)
 
     def _begin(self, group: str, work: Callable[[], Coroutine[None, None, None]]) -> Worker[None]:
         # Not exclusive: Poll and _busy already see to that, and a cancelled wait would not end its thread.
@@ -117,7 +124,7 @@ class OrchApp(App[int]):
         return [s for s in self.screen_stack if isinstance(s, Live) and s.is_mounted]
 
     def _show(self, answers: dict[Live, object] | None = None) -> None:
-        self.world = self._poll.world(", ".join(self._busy.values()))
+        self.world = replace(self._poll.world(", ".join(self._busy.values())), locks=self._locks.seen())
         for screen in self._live():
             screen.show(self.world, (answers or {}).get(screen))
 
@@ -140,6 +147,27 @@ class OrchApp(App[int]):
         self._busy["*"] = f"{verb} everything"
         self._begin("send *", partial(self._send_all, f"{verb} everything", calls[verb]))
         self._show()
+
+    def act(self, title: str, call: Callable[[Service], str]) -> None:
+        """Post a request of any other kind; the same one only once at a time."""
+        if title in self._busy:
+            return
+        self._busy[title] = title
+        self._begin(f"act {title}", partial(self._act, title, partial(call, self._service)))
+        self._show()
+
+    async def _act(self, title: str, call: Callable[[], str]) -> None:
+        try:
+            done = await in_thread(call)
+        except OrchError as error:
+            self._tell_error(f"{title} was refused", error.message, error.next_step)
+        except Exception as error:
+            self._tell_error(f"{title} failed", f"{type(error).__name__}: {error}", "")
+        else:
+            self.notify(done, title="done", timeout=6, markup=False)
+        finally:
+            self._busy.pop(title, None)
+            self._tick()
 
     async def _send_all(self, title: str, call: Callable[[], list[str]]) -> None:
         try:

@@ -55,7 +55,7 @@ class ChangeScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nobody acts on data that may be old: such keys are shown, but disabled."""
         del parameters
-        if action in ("ask", "sql", "everything") and not self.host.world.live:
+        if action in ("ask", "sql", "everything", "cancel_backend") and not self.host.world.live:
             return None
         return True
 

@@ -6,8 +6,10 @@ put a service in memory behind the same screens.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
+from orchestrator.core.locks import TargetLocks
 from orchestrator.core.status import Status
 from orchestrator.core.view import Identity, StepView
 from state.model import EventRow, GateName
@@ -30,6 +32,12 @@ class Service(Protocol):
 
     def events(self, change_id: str | None = None, *, after: int = 0, limit: int | None = None) -> list[EventRow]:
         """The history after a sequence number, oldest first."""
+
+    def locks(self) -> tuple[TargetLocks, ...]:
+        """Who waits for whom on each target."""
+
+    def cancel(self, target: str, pid: int, started: datetime, *, active: bool, reason: str) -> str:
+        """End a session in the way, or what it runs; returns what was done."""
 
     def request(self, change_id: str, *, version: int | None = None) -> Status:
         """Ask a worker to run the gate ahead."""

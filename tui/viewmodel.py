@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from orchestrator.core.locks import TargetLocks
 from orchestrator.core.status import Attention, Status
 from orchestrator.core.view import Identity
 from state.machine import GATE_AHEAD
@@ -49,6 +50,19 @@ _DONE_PHASES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Locks:
+    """What was seen last on each target, and how many seconds ago."""
+
+    targets: tuple[TargetLocks, ...]
+    age: float
+
+    @property
+    def waiting(self) -> int:
+        """How many sessions wait."""
+        return sum(len(target.waiting) for target in self.targets)
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """All that was read last, how old it is, and what went wrong since. ``age`` is None before the first answer."""
 
@@ -60,6 +74,7 @@ class World:
     next_step: str = ""
     busy: str = ""
     limit: float = field(default=5.0)
+    locks: Locks | None = None
 
     @property
     def live(self) -> bool:

@@ -9,13 +9,13 @@ from tui.gatesmodel import inbox
 from tui.line import Role, Span
 from tui.viewmodel import World
 
-VIEWS = (("1", "Fleet"), ("2", "Gates"))
+VIEWS = (("1", "Fleet"), ("2", "Gates"), ("3", "Locks"))
 """Key and name of each, in order."""
 
 
 def tabs(world: World, here: str) -> list[Span]:
     """``1 Fleet  2 Gates(1)``; ``here`` is the view that is shown."""
-    counts = {"Gates": len(inbox(world.statuses))}
+    counts = {"Gates": len(inbox(world.statuses)), "Locks": world.locks.waiting if world.locks else 0}
     spans: list[Span] = []
     for key, name in VIEWS:
         count = f"({counts[name]})" if counts.get(name) else ""

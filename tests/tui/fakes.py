@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestrator.core.errors import Invalid, OrchError, Stale
 from orchestrator.core.gate import GateStatus, Requirement
+from orchestrator.core.locks import LockSession, LockWait, TargetLocks
 from orchestrator.core.status import TOGETHER, LeaseView, Status
 from orchestrator.core.view import Identity, StepView
 from state.machine import TERMINAL
@@ -164,12 +165,36 @@ VIEWS = (
 )
 
 
+def session(pid: int, application: str, state: str, seconds: float, statement: str, **parts: Any) -> LockSession:
+    started = NOW - timedelta(hours=2)
+    return LockSession(pid, started, "app_rw", application, state, "", seconds, seconds, statement, **parts)
+
+
+LOCKS = (
+    TargetLocks(
+        "shop",
+        (
+            session(48213, "batch_job", "idle in transaction", 362.0, "SELECT * FROM carts WHERE note = '…'"),
+            session(
+                51877, "orch:0:9:5", "active", 1.2, "ALTER TABLE public.carts …", ours=True, change="carts-drop-legacy"
+            ),
+            session(51902, "shop@2.41", "active", 0.9, "SELECT * FROM carts WHERE id = $1"),
+        ),
+        (
+            LockWait(51877, 48213, "AccessExclusiveLock", "public.carts", "AccessShareLock", 1.2),
+            LockWait(51902, 51877, "AccessShareLock", "public.carts", "AccessExclusiveLock (queued)", 0.9),
+        ),
+    ),
+)
+
+
 class FakeService:
     """Keeps changes in a list; records every request; breaks and hangs when told to."""
 
     def __init__(self, changes: list[Status] | None = None) -> None:
         self.changes = {s.change: s for s in (fleet() if changes is None else changes)}
         self.history = events()
+        self.blocked = LOCKS
         self.asked: list[tuple[str, str, str | None, int | None]] = []
         self.broken: OrchError | None = None
         self.refuse: OrchError | None = None
@@ -207,6 +232,17 @@ class FakeService:
     def events(self, change_id: str | None = None, *, after: int = 0, limit: int | None = None) -> list[EventRow]:
         self._reach()
         return [event for event in self.history if event.seq > after][:limit]
+
+    def locks(self) -> tuple[TargetLocks, ...]:
+        self._reach()
+        return self.blocked
+
+    def cancel(self, target: str, pid: int, started: datetime, *, active: bool, reason: str) -> str:
+        self._reach()
+        if self.refuse is not None:
+            raise self.refuse
+        self.asked.append((f"cancel {target} {'active' if active else 'asleep'}", str(pid), reason, None))
+        return f"backend {pid}: ended"
 
     def _ask(self, verb: str, change: str, reason: str | None, version: int | None) -> Status:
         self._reach()

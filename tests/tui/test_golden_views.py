@@ -6,11 +6,11 @@ import pytest
 from rich.cells import cell_len
 
 from tests.tui.fakes import FakeService
-from tests.tui.harness import piloted, running, until_text
+from tests.tui.harness import piloted, running, until, until_text
 from tests.tui.test_golden import SIZES, _compare
 from tui.screenshot import screen_text
 
-SCREENS = {"gates": (["2"], "APPROVALS")}
+SCREENS = {"gates": (["2"], "APPROVALS"), "locks": (["3"], "K  ends"), "cancel": (["3", "K"], "reason")}
 """Keys that lead there, and what shows that all of it was read."""
 CASES = [(name, size, False) for name in SCREENS for size in SIZES] + [(name, (80, 24), True) for name in SCREENS]
 
@@ -18,6 +18,7 @@ CASES = [(name, size, False) for name in SCREENS for size in SIZES] + [(name, (8
 async def _shown(name: str, size: tuple[int, int], plain: bool) -> str:
     keys, wanted = SCREENS[name]
     async with running(FakeService(), size, ascii_only=plain) as (app, pilot):
+        await until(pilot, lambda: app.world.locks is not None, "locks were read")
         await pilot.press(*keys)
         if size[1] > 20:
             await until_text(pilot, app, wanted)
