@@ -242,7 +242,7 @@ async def test_a_lost_connection_keeps_the_data_disables_actions_and_recovers() 
         service.broken = None
         await until_text(pilot, app, "LIVE")
         assert app.screen.check_action("ask", ("approve",)) is True
-        assert "DISCONNECTED" not in screen_text(app)
+        assert "✖ DISCONNECTED" not in screen_text(app)
 
 
 @piloted
