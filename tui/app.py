@@ -27,7 +27,8 @@ from tui import terminal
 from tui.calls import in_thread
 from tui.child import OwnWorker, start
 from tui.fleet import FleetScreen
-from tui.help import HelpScreen
+from tui.help import HelpScreen, entries, target
+from tui.helpmodel import Entry
 from tui.keys import keymap
 from tui.live import Live
 from tui.permitted import READ_ONLY, why_not
@@ -203,9 +204,14 @@ class OrchApp(App[int]):
             self.notify(reason, severity="warning", markup=False)
 
     def action_help(self) -> None:
-        """All keys."""
+        """All keys of this screen; what is chosen there is done here."""
+
+        def chosen(entry: Entry | None) -> None:
+            if entry is not None:
+                self.call_later(self.run_action, *target(entry))
+
         log = f"Its log: {self._own_worker.log}" if self._own_worker else ""
-        self.push_screen(HelpScreen(log))
+        self.push_screen(HelpScreen(entries(self.screen), log), chosen)
 
     def action_leave(self) -> None:
         """Quit; nothing else stops."""
