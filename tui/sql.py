@@ -26,7 +26,7 @@ class SqlScreen(Screen[None]):
     """The Steps of the gate ahead, read again whenever the change moves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,v", "back", "Back", key_display="esc"),
+        Binding("escape,v", "back", "Back", key_display="esc", id="back"),
     ]
 
     def __init__(self, change: str) -> None:

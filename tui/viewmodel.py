@@ -73,6 +73,7 @@ class World:
     trouble: str = ""
     next_step: str = ""
     busy: str = ""
+    read_only: bool = False
     limit: float = field(default=5.0)
     locks: Locks | None = None
 
