@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from orchestrator.core.audit import Problem
 from orchestrator.core.locks import TargetLocks
 from orchestrator.core.status import Status
 from orchestrator.core.view import Identity, StepView
@@ -38,6 +39,12 @@ class Service(Protocol):
 
     def cancel(self, target: str, pid: int, started: datetime, *, active: bool, reason: str) -> str:
         """End a session in the way, or what it runs; returns what was done."""
+
+    def latest_events(self, limit: int) -> list[EventRow]:
+        """The last events of all changes, in order."""
+
+    def audit_verify(self) -> list[Problem]:
+        """What does not fit in the history, or between it and the rows; reads all of it."""
 
     def request(self, change_id: str, *, version: int | None = None) -> Status:
         """Ask a worker to run the gate ahead."""

@@ -6,12 +6,15 @@ change the world behind an open modal.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from orchestrator.core.audit import Problem
 from orchestrator.core.errors import Invalid, OrchError, Stale
 from orchestrator.core.gate import GateStatus, Requirement
 from orchestrator.core.locks import LockSession, LockWait, TargetLocks
@@ -146,7 +149,19 @@ def events() -> list[EventRow]:
         ("2026-11-20T13:58:40Z", "db1", "evidence.recorded", {"gate": "contract", "sha256": SHA}),
         ("2026-11-20T14:01:12Z", "db1", "gate.approved", {"gate": "contract", "reason": "diff clean"}),
     ]
-    return [EventRow(n, "c", at, who, kind, data, "", "", "") for n, (at, who, kind, data) in enumerate(told, 1)]
+    chain: list[EventRow] = []
+    for at, who, kind, data in told:
+        chain.append(following(chain, "orders-customer-email", at, who, kind, data))
+    return chain
+
+
+def following(chain: list[EventRow], change: str, at: str, who: str, kind: str, data: dict[str, Any]) -> EventRow:
+    """The next link of a chain, hashed as the database does."""
+    seq, prev = len(chain) + 1, chain[-1].sha256 if chain else "0" * 64
+    payload = json.dumps({"seq": seq, "change": change, "at": at, "actor": who, "kind": kind, "data": data})
+    return EventRow(
+        seq, change, at, who, kind, data, payload, prev, hashlib.sha256((prev + payload).encode()).hexdigest()
+    )
 
 
 VIEWS = (
@@ -195,6 +210,7 @@ class FakeService:
         self.changes = {s.change: s for s in (fleet() if changes is None else changes)}
         self.history = events()
         self.blocked = LOCKS
+        self.problems: list[Problem] = []
         self.asked: list[tuple[str, str, str | None, int | None]] = []
         self.broken: OrchError | None = None
         self.refuse: OrchError | None = None
@@ -232,6 +248,14 @@ class FakeService:
     def events(self, change_id: str | None = None, *, after: int = 0, limit: int | None = None) -> list[EventRow]:
         self._reach()
         return [event for event in self.history if event.seq > after][:limit]
+
+    def latest_events(self, limit: int) -> list[EventRow]:
+        self._reach()
+        return self.history[-limit:]
+
+    def audit_verify(self) -> list[Problem]:
+        self._reach()
+        return self.problems
 
     def locks(self) -> tuple[TargetLocks, ...]:
         self._reach()
