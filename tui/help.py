@@ -34,6 +34,7 @@ KEYS = (
     ("p", "pause with a reason; work stops after the batch in hand"),
     ("r", "resume"),
     ("H", "hold everything at once, or let everything go again; asks for a reason"),
+    ("t", "tune the backfill: statement time, replica lag, lanes, window; from its next batch on"),
     ("v", "the exact SQL that the gate ahead will run"),
     ("X", "abort: undo to the shape before expand; asks for the id and a reason"),
     ("u", "undo a parked contract, or the switch of reads; asks for the id and a reason"),

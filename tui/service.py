@@ -6,8 +6,9 @@ put a service in memory behind the same screens.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from orchestrator.core.audit import Problem
 from orchestrator.core.locks import TargetLocks
@@ -80,6 +81,9 @@ class Service(Protocol):
 
     def let_go(self, *, reason: str | None = None) -> list[str]:
         """Lift the holds that were set on everything at once; returns which."""
+
+    def tune(self, change_id: str, settings: Mapping[str, Any], *, version: int | None = None) -> Status:
+        """Hold the backfill to other settings."""
 
     def abort(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
         """Ask for everything done so far to be undone."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,6 +39,7 @@ NOW = datetime(2026, 11, 20, 14, 2, 31, tzinfo=UTC)
 SHA = "9f31c2aa77d04b6e" * 4
 PLAN = "77ad0112be90c3f5" * 4
 IDENTITY = Identity("orders", "pg-prod-1", "ops-a", 180004, "orch")
+CONTROL = {"statement_time": "100ms", "max_replica_lag": "5s", "lanes": 1}
 LEASE = LeaseView("worker-1", 7, 24.0)
 
 
@@ -48,6 +49,7 @@ def ago(**parts: float) -> datetime:
 
 def status(change: str, state: State, **parts: Any) -> Status:
     given: dict[str, Any] = {"title": f"Change {change}", "target": "shop", "version": 7, "requester": "dev-c"}
+    given["control"] = CONTROL
     return Status(change=change, state=state, plan_sha256=PLAN, updated_at=ago(minutes=1), **(given | parts))
 
 
@@ -256,6 +258,9 @@ class FakeService:
     def audit_verify(self) -> list[Problem]:
         self._reach()
         return self.problems
+
+    def tune(self, change_id: str, settings: Mapping[str, Any], *, version: int | None = None) -> Status:
+        return self._ask("tune", change_id, str(dict(settings)), version)
 
     def locks(self) -> tuple[TargetLocks, ...]:
         self._reach()

@@ -14,6 +14,7 @@ SCREENS = {
     "gates": (["2"], "APPROVALS"),
     "locks": (["3"], "K  ends"),
     "audit": (["4"], "chain intact"),
+    "tune": ([*"jjjj", "t"], "nothing is changed"),
     "cancel": (["3", "K"], "reason"),
 }
 """Keys that lead there, and what shows that all of it was read."""
