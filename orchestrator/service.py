@@ -158,6 +158,11 @@ class Service:
                 queries.change(connection, change_id)
             return queries.events(connection, change_id, after_seq=after, limit=limit)
 
+    def latest_events(self, limit: int) -> list[EventRow]:
+        """The last events of all Changes, in order."""
+        with explained(), self._registry.reading() as connection:
+            return queries.latest(connection, limit)
+
     def audit_verify(self, *, anchor: str | None = None) -> list[Problem]:
         """Recompute the hash chain, fold every Change and compare every row; what does not agree.
 

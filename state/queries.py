@@ -226,6 +226,12 @@ def events(
     return found or (_none_of(connection, change_id) if change_id is not None else [])
 
 
+def latest(connection: Connection, limit: int) -> list[EventRow]:
+    """The last events of all Changes, in order."""
+    query = select(tables.event).order_by(tables.event.c.seq.desc()).limit(limit)
+    return [rows.event_row(row) for row in connection.execute(query)][::-1]
+
+
 def is_behind(connection: Connection, change_id: str) -> bool:
     """Whether a Lease was taken beyond the Target's fence, and what that means was not yet recorded."""
     column = tables.event.c

@@ -24,6 +24,7 @@ from textual.worker import Worker
 from orchestrator.core.errors import Invalid, OrchError
 from orchestrator.core.status import Status
 from tui import terminal
+from tui.audit import AuditScreen
 from tui.calls import in_thread
 from tui.child import OwnWorker, start
 from tui.fleet import FleetScreen
@@ -31,7 +32,7 @@ from tui.gates import GatesScreen
 from tui.help import HelpScreen, entries, target
 from tui.helpmodel import Entry
 from tui.keys import keymap
-from tui.live import Live
+from tui.live import Live, Reading
 from tui.locks import LocksScreen
 from tui.lockwatch import FAR, LockWatch
 from tui.permitted import READ_ONLY, why_not
@@ -59,13 +60,14 @@ class OrchApp(App[int]):
 
     TITLE = "orch"
     CSS_PATH = ["theme.tcss", "views.tcss"]
-    MODES = {"fleet": FleetScreen, "gates": GatesScreen, "locks": LocksScreen}
+    MODES = {"fleet": FleetScreen, "gates": GatesScreen, "locks": LocksScreen, "audit": AuditScreen}
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", id="help"),
         Binding("1", "view('fleet')", "Fleet", show=False, id="fleet"),
         Binding("2", "view('gates')", "Gates", show=False, id="gates"),
         Binding("3", "view('locks')", "Locks", show=False, id="locks"),
+        Binding("4", "view('audit')", "Audit", show=False, id="audit"),
         Binding("q", "leave", "Quit", key_display="q", id="quit"),
         Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False),
     ]
@@ -171,6 +173,10 @@ class OrchApp(App[int]):
         self._busy["*"] = f"{verb} everything"
         self._begin("send *", partial(self._send_all, f"{verb} everything", calls[verb]))
         self._show()
+
+    async def ask(self, read: Reading) -> object:
+        """What ``read`` returns, from a thread of its own: for what takes longer than a poll may."""
+        return await in_thread(partial(read, self._service))
 
     def act(self, title: str, call: Callable[[Service], str]) -> None:
         """Post a request of any other kind; the same one only once at a time."""

@@ -226,13 +226,14 @@ def history_lines(events: Sequence[EventRow], width: int, now: datetime) -> list
     """The timeline, newest first."""
     lines = section(width, f"HISTORY  {counted(len(events), 'event')}, newest first, UTC")
     for event in reversed(events):
-        lead = (f"  {_clock(event.at, now)} ", Role.MUTED)
+        lead = (f"  {clock(event.at, now)} ", Role.MUTED)
         text = f"{event.actor}  {event.kind}  {told(event.data)}".rstrip()
         lines += paragraph(width, text, lead=lead)
     return lines
 
 
-def _clock(at: str, now: datetime) -> str:
+def clock(at: str, now: datetime) -> str:
+    """The time of an event, with month and day where that is not today."""
     day, _, clock = at.replace(" ", "T").partition("T")
     short = clock[:8] or "--:--:--"
     return short if day == f"{now:%Y-%m-%d}" else f"{day[5:]} {short}"

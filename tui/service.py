@@ -6,9 +6,11 @@ put a service in memory behind the same screens.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+from orchestrator.core.audit import Problem
 from orchestrator.core.locks import TargetLocks
 from orchestrator.core.status import Status
 from orchestrator.core.view import Identity, StepView
@@ -38,6 +40,12 @@ class Service(Protocol):
 
     def cancel(self, target: str, pid: int, started: datetime, *, active: bool, reason: str) -> str:
         """End a session in the way, or what it runs; returns what was done."""
+
+    def latest_events(self, limit: int) -> list[EventRow]:
+        """The last events of all changes, in order."""
+
+    def audit_verify(self) -> list[Problem]:
+        """What does not fit in the history, or between it and the rows; reads all of it."""
 
     def request(self, change_id: str, *, version: int | None = None) -> Status:
         """Ask a worker to run the gate ahead."""
@@ -73,6 +81,9 @@ class Service(Protocol):
 
     def let_go(self, *, reason: str | None = None) -> list[str]:
         """Lift the holds that were set on everything at once; returns which."""
+
+    def tune(self, change_id: str, settings: Mapping[str, Any], *, version: int | None = None) -> Status:
+        """Hold the backfill to other settings."""
 
     def abort(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
         """Ask for everything done so far to be undone."""

@@ -9,7 +9,7 @@ from tui.gatesmodel import inbox
 from tui.line import Role, Span
 from tui.viewmodel import World
 
-VIEWS = (("1", "Fleet"), ("2", "Gates"), ("3", "Locks"))
+VIEWS = (("1", "Fleet"), ("2", "Gates"), ("3", "Locks"), ("4", "Audit"))
 """Key and name of each, in order."""
 
 

@@ -6,12 +6,15 @@ change the world behind an open modal.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from orchestrator.core.audit import Problem
 from orchestrator.core.errors import Invalid, OrchError, Stale
 from orchestrator.core.gate import GateStatus, Requirement
 from orchestrator.core.locks import LockSession, LockWait, TargetLocks
@@ -36,6 +39,7 @@ NOW = datetime(2026, 11, 20, 14, 2, 31, tzinfo=UTC)
 SHA = "9f31c2aa77d04b6e" * 4
 PLAN = "77ad0112be90c3f5" * 4
 IDENTITY = Identity("orders", "pg-prod-1", "ops-a", 180004, "orch")
+CONTROL = {"statement_time": "100ms", "max_replica_lag": "5s", "lanes": 1}
 LEASE = LeaseView("worker-1", 7, 24.0)
 
 
@@ -45,6 +49,7 @@ def ago(**parts: float) -> datetime:
 
 def status(change: str, state: State, **parts: Any) -> Status:
     given: dict[str, Any] = {"title": f"Change {change}", "target": "shop", "version": 7, "requester": "dev-c"}
+    given["control"] = CONTROL
     return Status(change=change, state=state, plan_sha256=PLAN, updated_at=ago(minutes=1), **(given | parts))
 
 
@@ -146,7 +151,19 @@ def events() -> list[EventRow]:
         ("2026-11-20T13:58:40Z", "db1", "evidence.recorded", {"gate": "contract", "sha256": SHA}),
         ("2026-11-20T14:01:12Z", "db1", "gate.approved", {"gate": "contract", "reason": "diff clean"}),
     ]
-    return [EventRow(n, "c", at, who, kind, data, "", "", "") for n, (at, who, kind, data) in enumerate(told, 1)]
+    chain: list[EventRow] = []
+    for at, who, kind, data in told:
+        chain.append(following(chain, "orders-customer-email", at, who, kind, data))
+    return chain
+
+
+def following(chain: list[EventRow], change: str, at: str, who: str, kind: str, data: dict[str, Any]) -> EventRow:
+    """The next link of a chain, hashed as the database does."""
+    seq, prev = len(chain) + 1, chain[-1].sha256 if chain else "0" * 64
+    payload = json.dumps({"seq": seq, "change": change, "at": at, "actor": who, "kind": kind, "data": data})
+    return EventRow(
+        seq, change, at, who, kind, data, payload, prev, hashlib.sha256((prev + payload).encode()).hexdigest()
+    )
 
 
 VIEWS = (
@@ -195,6 +212,7 @@ class FakeService:
         self.changes = {s.change: s for s in (fleet() if changes is None else changes)}
         self.history = events()
         self.blocked = LOCKS
+        self.problems: list[Problem] = []
         self.asked: list[tuple[str, str, str | None, int | None]] = []
         self.broken: OrchError | None = None
         self.refuse: OrchError | None = None
@@ -232,6 +250,17 @@ class FakeService:
     def events(self, change_id: str | None = None, *, after: int = 0, limit: int | None = None) -> list[EventRow]:
         self._reach()
         return [event for event in self.history if event.seq > after][:limit]
+
+    def latest_events(self, limit: int) -> list[EventRow]:
+        self._reach()
+        return self.history[-limit:]
+
+    def audit_verify(self) -> list[Problem]:
+        self._reach()
+        return self.problems
+
+    def tune(self, change_id: str, settings: Mapping[str, Any], *, version: int | None = None) -> Status:
+        return self._ask("tune", change_id, str(dict(settings)), version)
 
     def locks(self) -> tuple[TargetLocks, ...]:
         self._reach()

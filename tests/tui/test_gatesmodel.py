@@ -66,7 +66,7 @@ def test_evidence_that_is_too_old_is_shown_as_such() -> None:
 
 def test_the_header_counts_what_waits() -> None:
     world = World(NOW, (SOAKING, WORD, APPROVAL), age=0.1)
-    assert text_of(summary_line(world, 120, view="Gates")).rstrip().endswith("1 Fleet  2 Gates(3)  3 Locks")
+    assert text_of(summary_line(world, 120, view="Gates")).rstrip().endswith("1 Fleet  2 Gates(3)  3 Locks  4 Audit")
     assert "Gates" not in text_of(summary_line(world, 40))
 
 

@@ -10,7 +10,13 @@ from tests.tui.harness import piloted, running, until, until_text
 from tests.tui.test_golden import SIZES, _compare
 from tui.screenshot import screen_text
 
-SCREENS = {"gates": (["2"], "APPROVALS"), "locks": (["3"], "K  ends"), "cancel": (["3", "K"], "reason")}
+SCREENS = {
+    "gates": (["2"], "APPROVALS"),
+    "locks": (["3"], "K  ends"),
+    "audit": (["4"], "chain intact"),
+    "tune": ([*"jjjj", "t"], "nothing is changed"),
+    "cancel": (["3", "K"], "reason"),
+}
 """Keys that lead there, and what shows that all of it was read."""
 CASES = [(name, size, False) for name in SCREENS for size in SIZES] + [(name, (80, 24), True) for name in SCREENS]
 

@@ -138,9 +138,23 @@ def test_every_action_of_a_key_is_known_to_ask_or_to_look() -> None:
     assert found - ASKING <= LOOKS, "name it here, or in tui/permitted.py if it changes something"
 
 
-LOOKS = {"help", "leave", "view", "move", "page", "open", "sql", "filter", "clear", "back", "close", "cancel"} | {
-    f"scroll_{way}" for way in ("down", "up", "home", "end")
-}
+LOOKS = {
+    "help",
+    "leave",
+    "view",
+    "follow",
+    "check",
+    "export",
+    "move",
+    "page",
+    "open",
+    "sql",
+    "filter",
+    "clear",
+    "back",
+    "close",
+    "cancel",
+} | {f"scroll_{way}" for way in ("down", "up", "home", "end")}
 
 
 def test_why_not_is_said_once_for_all() -> None:
