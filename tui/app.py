@@ -26,6 +26,8 @@ from orchestrator.core.status import Status
 from tui import terminal
 from tui.calls import in_thread
 from tui.child import OwnWorker, start
+from tui.clipboard import Copied, Copyable, send, too_long
+from tui.clipboard import told as copied_words
 from tui.fleet import FleetScreen
 from tui.help import HelpScreen, entries, target
 from tui.helpmodel import Entry
@@ -59,6 +61,7 @@ class OrchApp(App[int]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", id="help"),
+        Binding("y", "copy", "Copy", show=False, id="copy"),
         Binding("q", "leave", "Quit", key_display="q", id="quit"),
         Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False),
     ]
@@ -212,6 +215,29 @@ class OrchApp(App[int]):
 
         log = f"Its log: {self._own_worker.log}" if self._own_worker else ""
         self.push_screen(HelpScreen(entries(self.screen), log), chosen)
+
+    def action_copy(self) -> None:
+        """Copy what is selected with the mouse, else what the screen has to copy."""
+        text, screen = self.screen.get_selected_text(), self.screen
+        found = Copied("the selected text", text) if text else screen.copied() if isinstance(screen, Copyable) else None
+        if found is None:
+            self.notify("nothing is selected that could be copied", severity="warning", markup=False)
+        elif too_long(found.text):
+            self.notify(
+                f"{found.what} is too long for a terminal's clipboard; nothing was copied",
+                severity="warning",
+                markup=False,
+            )
+        else:
+            self._begin("copy", partial(self._copy, found))
+
+    async def _copy(self, found: Copied) -> None:
+        sequences: list[str] = []
+        await in_thread(lambda: send(found.text, sequences.append, os.environ))
+        if self._driver is not None:
+            for each in sequences:
+                self._driver.write(each)
+        self.notify(copied_words(found), timeout=4, markup=False)
 
     def action_leave(self) -> None:
         """Quit; nothing else stops."""
