@@ -96,7 +96,8 @@ class LineView(ScrollView, can_focus=True):
         if span is None:
             return strip
         start, end = span[0], strip.cell_length if span[1] == -1 else span[1]
-        marked = strip.crop(start, end).apply_style(self.screen.get_component_rich_style("screen--selection"))
+        style = self.screen.get_component_rich_style("screen--selection")
+        marked = Strip([Segment(each.text, (each.style or Style()) + style) for each in strip.crop(start, end)])
         return Strip.join([strip.crop(0, start), marked, strip.crop(end, strip.cell_length)])
 
     def get_selection(self, selection: Selection) -> tuple[str, str]:
