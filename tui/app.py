@@ -28,6 +28,7 @@ from tui.calls import in_thread
 from tui.child import OwnWorker, start
 from tui.clipboard import Copied, Copyable, send, too_long
 from tui.clipboard import told as copied_words
+from tui.commands import CommandsScreen
 from tui.fleet import FleetScreen
 from tui.help import HelpScreen, entries, target
 from tui.helpmodel import Entry
@@ -40,6 +41,7 @@ from tui.preferences import preferences as told
 from tui.service import Service
 from tui.themes import wear
 from tui.viewmodel import World
+from tui.workerlog import WorkerLogScreen
 
 if TYPE_CHECKING:
     from orchestrator.config import Config
@@ -61,6 +63,8 @@ class OrchApp(App[int]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", id="help"),
+        Binding("C", "commands", "Commands", show=False, id="commands"),
+        Binding("L", "worker_log", "Worker log", show=False, id="worker_log"),
         Binding("y", "copy", "Copy", show=False, id="copy"),
         Binding("q", "leave", "Quit", key_display="q", id="quit"),
         Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False),
@@ -215,6 +219,16 @@ class OrchApp(App[int]):
 
         log = f"Its log: {self._own_worker.log}" if self._own_worker else ""
         self.push_screen(HelpScreen(entries(self.screen), log), chosen)
+
+    def action_commands(self) -> None:
+        """What was run on the targets, and what runs."""
+        if not isinstance(self.screen, CommandsScreen):
+            self.push_screen(CommandsScreen())
+
+    def action_worker_log(self) -> None:
+        """What the worker of this screen says."""
+        if not isinstance(self.screen, WorkerLogScreen):
+            self.push_screen(WorkerLogScreen(self._own_worker.log if self._own_worker else None))
 
     def action_copy(self) -> None:
         """Copy what is selected with the mouse, else what the screen has to copy."""

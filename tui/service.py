@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from orchestrator.core.status import Status
-from orchestrator.core.view import Identity, StepView
+from orchestrator.core.view import CommandView, Identity, RunningView, StepView
 from state.model import EventRow, GateName
 
 
@@ -30,6 +30,12 @@ class Service(Protocol):
 
     def events(self, change_id: str | None = None, *, after: int = 0, limit: int | None = None) -> list[EventRow]:
         """The history after a sequence number, oldest first."""
+
+    def commands(self, *, after: int = 0, limit: int = 200) -> tuple[CommandView, ...]:
+        """What workers last sent to the targets, oldest first."""
+
+    def running(self) -> tuple[RunningView, ...]:
+        """What sessions of ours do on the targets now."""
 
     def request(self, change_id: str, *, version: int | None = None) -> Status:
         """Ask a worker to run the gate ahead."""
