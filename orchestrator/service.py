@@ -20,7 +20,7 @@ from orchestrator.core.errors import Blocked, Invalid, Waiting
 from orchestrator.core.progress import Listener, Progress, nobody
 from orchestrator.core.reckoning import reckon
 from orchestrator.core.status import Status
-from orchestrator.core.view import Diagnosis, Identity, PlanView, StepView
+from orchestrator.core.view import CommandView, Diagnosis, Identity, PlanView, RunningView, StepView
 from orchestrator.engine.lease import TTL
 from orchestrator.refusals import explained
 from state import freezes, known, queries
@@ -162,6 +162,20 @@ class Service:
         """The last events of all Changes, in order."""
         with explained(), self._registry.reading() as connection:
             return queries.latest(connection, limit)
+
+    def commands(self, *, after: int = 0, limit: int = 200) -> tuple[CommandView, ...]:
+        """What was last sent to the targets by any worker, after a sequence number, and how it ended; oldest first."""
+        from orchestrator import commands
+
+        with explained(), self._registry.reading() as connection:
+            return commands.last(connection, self._target, after, limit)
+
+    def running(self) -> tuple[RunningView, ...]:
+        """What sessions of ours do on the targets at this moment, whichever worker's they are."""
+        with explained(), self._registry.reading() as connection:
+            changes = [row.id for row in queries.changes(connection)]
+        with explained():
+            return tuple(each for name in self._config.targets for each in self._target(name).doing(changes))
 
     def audit_verify(self, *, anchor: str | None = None) -> list[Problem]:
         """Recompute the hash chain, fold every Change and compare every row; what does not agree.

@@ -27,6 +27,9 @@ from tui import terminal
 from tui.audit import AuditScreen
 from tui.calls import in_thread
 from tui.child import OwnWorker, start
+from tui.clipboard import Copied, Copyable, send, too_long
+from tui.clipboard import told as copied_words
+from tui.commands import CommandsScreen
 from tui.fleet import FleetScreen
 from tui.gates import GatesScreen
 from tui.help import HelpScreen, entries, target
@@ -42,6 +45,7 @@ from tui.preferences import preferences as told
 from tui.service import Service
 from tui.themes import wear
 from tui.viewmodel import World
+from tui.workerlog import WorkerLogScreen
 
 if TYPE_CHECKING:
     from orchestrator.config import Config
@@ -68,6 +72,9 @@ class OrchApp(App[int]):
         Binding("2", "view('gates')", "Gates", show=False, id="gates"),
         Binding("3", "view('locks')", "Locks", show=False, id="locks"),
         Binding("4", "view('audit')", "Audit", show=False, id="audit"),
+        Binding("C", "commands", "Commands", show=False, id="commands"),
+        Binding("L", "worker_log", "Worker log", show=False, id="worker_log"),
+        Binding("y", "copy", "Copy", show=False, id="copy"),
         Binding("q", "leave", "Quit", key_display="q", id="quit"),
         Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False),
     ]
@@ -255,6 +262,39 @@ class OrchApp(App[int]):
         """Go to a view; each keeps what was opened in it."""
         self.switch_mode(name)
         self.wake()
+
+    def action_commands(self) -> None:
+        """What was run on the targets, and what runs."""
+        if not isinstance(self.screen, CommandsScreen):
+            self.push_screen(CommandsScreen())
+
+    def action_worker_log(self) -> None:
+        """What the worker of this screen says."""
+        if not isinstance(self.screen, WorkerLogScreen):
+            self.push_screen(WorkerLogScreen(self._own_worker.log if self._own_worker else None))
+
+    def action_copy(self) -> None:
+        """Copy what is selected with the mouse, else what the screen has to copy."""
+        text, screen = self.screen.get_selected_text(), self.screen
+        found = Copied("the selected text", text) if text else screen.copied() if isinstance(screen, Copyable) else None
+        if found is None:
+            self.notify("nothing is selected that could be copied", severity="warning", markup=False)
+        elif too_long(found.text):
+            self.notify(
+                f"{found.what} is too long for a terminal's clipboard; nothing was copied",
+                severity="warning",
+                markup=False,
+            )
+        else:
+            self._begin("copy", partial(self._copy, found))
+
+    async def _copy(self, found: Copied) -> None:
+        sequences: list[str] = []
+        await in_thread(lambda: send(found.text, sequences.append, os.environ))
+        if self._driver is not None:
+            for each in sequences:
+                self._driver.write(each)
+        self.notify(copied_words(found), timeout=4, markup=False)
 
     def action_leave(self) -> None:
         """Quit; nothing else stops."""

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from orchestrator.core.status import Status
+from tui.clipboard import Copied
 from tui.confirm import Answer, IntentModal
 from tui.gate import GateModal
 from tui.intent import INTENTS, impossible
@@ -61,6 +62,11 @@ class ChangeScreen(Screen[None]):
         """Nobody acts on data that may be old, or where one may only look: such keys are shown, but disabled."""
         del parameters
         return None if why_not(action, self.host.world) else True
+
+    def copied(self) -> Copied | None:
+        """The id of the change."""
+        status = self.selected()
+        return Copied("the id", status.change) if status else None
 
     def action_ask(self, verb: str) -> None:
         """Open the modal for ``verb`` on the selected change, or say why that is out of place."""

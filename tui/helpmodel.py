@@ -48,7 +48,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "filter": "filter by words in id, title, state; enter keeps, esc clears",
         "clear": "show all changes again",
         "commands": "the last commands that orch ran on the target, and what runs now",
-        "worker_log": "what the worker of this screen, or the history, says",
+        "worker_log": "what the worker that this screen started says",
     },
     "MOVE": {
         "up": "up by one line",

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from orchestrator.core.audit import Problem
 from orchestrator.core.locks import TargetLocks
 from orchestrator.core.status import Status
-from orchestrator.core.view import Identity, StepView
+from orchestrator.core.view import CommandView, Identity, RunningView, StepView
 from state.model import EventRow, GateName
 
 
@@ -46,6 +46,12 @@ class Service(Protocol):
 
     def audit_verify(self) -> list[Problem]:
         """What does not fit in the history, or between it and the rows; reads all of it."""
+
+    def commands(self, *, after: int = 0, limit: int = 200) -> tuple[CommandView, ...]:
+        """What workers last sent to the targets, oldest first."""
+
+    def running(self) -> tuple[RunningView, ...]:
+        """What sessions of ours do on the targets now."""
 
     def request(self, change_id: str, *, version: int | None = None) -> Status:
         """Ask a worker to run the gate ahead."""

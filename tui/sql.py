@@ -14,6 +14,7 @@ from textual.widgets import Footer
 
 from orchestrator.core.errors import OrchError
 from orchestrator.core.view import StepView
+from tui.clipboard import Copied
 from tui.detailmodel import sql_lines
 from tui.header import Header
 from tui.line import Line, Role, line, paragraph
@@ -73,6 +74,12 @@ class SqlScreen(Screen[None]):
         if self._steps is None:
             return [title, line(width, ("  reading the plan", Role.MUTED))]
         return [title, *sql_lines(self._steps, width)]
+
+    def copied(self) -> Copied | None:
+        """The statements, as they will run."""
+        if not self._steps:
+            return None
+        return Copied("the SQL", "\n".join(f"{statement};" for step in self._steps for statement in step.sql))
 
     def action_back(self) -> None:
         """Back to where v was pressed."""

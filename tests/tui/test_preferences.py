@@ -139,22 +139,29 @@ def test_every_action_of_a_key_is_known_to_ask_or_to_look() -> None:
 
 
 LOOKS = {
+    "back",
+    "cancel",
+    "check",
+    "clear",
+    "close",
+    "commands",
+    "copy",
+    "export",
+    "filter",
+    "follow",
     "help",
     "leave",
-    "view",
-    "follow",
-    "check",
-    "export",
     "move",
-    "page",
     "open",
+    "page",
+    "scroll_down",
+    "scroll_end",
+    "scroll_home",
+    "scroll_up",
     "sql",
-    "filter",
-    "clear",
-    "back",
-    "close",
-    "cancel",
-} | {f"scroll_{way}" for way in ("down", "up", "home", "end")}
+    "view",
+    "worker_log",
+}
 
 
 def test_why_not_is_said_once_for_all() -> None:
