@@ -168,7 +168,7 @@ class FleetScreen(ChangeScreen):
         status, world = self.selected(), self.host.world
 
         def side(width: int) -> list[Line]:
-            return detail_lines(status, width, world.now, live=world.live) if status else []
+            return detail_lines(status, width, world.now, live=world.live, rates=world.rates) if status else []
 
         self.query_one("#side", LineView).update(side)
 

@@ -7,11 +7,13 @@ fail none, so a call that takes too long is left behind and another one is tried
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from orchestrator.core.errors import OrchError
 from orchestrator.core.status import Status
 from orchestrator.core.view import Identity
+from tui.backfillmodel import Rates
 from tui.calls import in_thread
 from tui.live import Live, Reading
 from tui.service import Service
@@ -28,6 +30,7 @@ class Poll:
     def __init__(self, service: Service, clock: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
         self._service, self._clock, self._monotonic = service, clock, monotonic
         self._statuses: tuple[Status, ...] = ()
+        self._rates = Rates()
         self._identity: Identity | None = None
         self._heard: float | None = None
         self._trouble, self._next_step = "", ""
@@ -37,7 +40,8 @@ class Poll:
     def world(self, busy: str = "") -> World:
         """What is known now."""
         age = None if self._heard is None else self._monotonic() - self._heard
-        return World(self._clock(), self._statuses, self._identity, age, self._trouble, self._next_step, busy)
+        known = World(self._clock(), self._statuses, self._identity, age, self._trouble, self._next_step, busy)
+        return replace(known, rates=self._rates)
 
     def may_start(self) -> bool:
         """Whether to ask again: after as long a rest as the last call took; later, the more calls hang."""
@@ -78,6 +82,7 @@ class Poll:
         if self._heard is not None and began < self._heard:
             return False
         self._identity, self._statuses, self._heard = identity, statuses, began
+        self._rates = self._rates.after(began, self._clock(), statuses)
         self._trouble, self._next_step = "", ""
         return True
 

@@ -74,7 +74,7 @@ class TuneModal(ModalScreen[dict[str, Any] | None]):
             focused = self.focused.id if isinstance(self.focused, Input) else None
             told = FIELDS[focused][1] if focused in FIELDS else ""
             lines = paragraph(width, EFFECT, lead=(" effect  ", Role.MUTED))
-            lines += backfill_lines(now, width, world.live)
+            lines += backfill_lines(now, width, world.live, world.rates)
             return lines + paragraph(width, told, Role.MUTED, lead=(" this    ", Role.MUTED))
 
         self.query_one("#text", LineView).update(text)

@@ -15,6 +15,7 @@ from orchestrator.core.status import Attention, Status
 from orchestrator.core.view import Identity
 from state.machine import GATE_AHEAD
 from state.model import Phase, State, StepStatus
+from tui.backfillmodel import Rates
 from tui.line import Line, Role, Span, line, pad
 from tui.numbers import bar, eta_text, fraction, percent_text, rate_text
 
@@ -76,6 +77,7 @@ class World:
     read_only: bool = False
     limit: float = field(default=5.0)
     locks: Locks | None = None
+    rates: Rates = field(default_factory=Rates)
 
     @property
     def live(self) -> bool:

@@ -60,6 +60,7 @@ def step(ordinal: int, phase: str, description: str, **parts: Any) -> StepRow:
 
 def backfill(done: int, total: int | None, **parts: Any) -> BackfillRow:
     given: dict[str, Any] = {"rows_per_second": 18400.0, "eta_seconds": 860.0, "throttle": None}
+    given |= {"eta_low_seconds": 720.0, "eta_high_seconds": 1140.0, "duty": 0.8, "lanes": 1, "control": CONTROL}
     return BackfillRow(
         change_id="c",
         ordinal=3,
@@ -121,7 +122,15 @@ def fleet() -> list[Status]:
     )
     hold = Hold("peak traffic", "db1", ago(hours=1))
     half = {"lease": LEASE, "steps": STEPS}
-    lag = backfill(20_850_000, 50_000_000, rows_per_second=2100.0, eta_seconds=10200.0, throttle="replica lag 3.4s")
+    lag = backfill(
+        20_850_000,
+        50_000_000,
+        rows_per_second=2100.0,
+        eta_seconds=10200.0,
+        throttle="replica lag 3.4s",
+        duty=0.26,
+        reasons=({"signal": "replica_lag", "effect": "slow", "scale": 0.83, "detail": "replica lag 3.4s"},),
+    )
     cic = (step(2, "expand", "create index concurrently orders_email_idx", status=StepStatus.RUNNING),)
     moving = [
         status(f"table-{n:02}-bigint", State.BACKFILLING, backfills=(backfill(n * 1_000_000, 30_000_000),), **half)
@@ -178,6 +187,10 @@ VIEWS = (
         False,
         ("ALTER TABLE public.orders RENAME COLUMN _orch_parked_email TO email",),
         "",
+        "public.orders",
+        50_000_000,
+        4_100_000_000,
+        "instant: the catalog only",
     ),
 )
 

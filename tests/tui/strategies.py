@@ -24,6 +24,7 @@ from state.model import (
     Verdict,
 )
 from tests.tui.fakes import NOW
+from tui.backfillmodel import Sample
 from tui.viewmodel import Locks, World
 
 text = st.text(max_size=40)
@@ -53,8 +54,27 @@ steps = st.builds(
     st.one_of(st.none(), text),
 )
 backfills = st.builds(
-    BackfillRow, text, st.integers(0, 9), text, count, st.one_of(st.none(), count), number, number, text, times
+    BackfillRow,
+    text,
+    st.integers(0, 9),
+    text,
+    count,
+    st.one_of(st.none(), count),
+    number,
+    number,
+    st.one_of(st.none(), text),
+    times,
+    number,
+    number,
+    st.one_of(st.none(), text),
+    st.one_of(st.none(), st.floats(0, 1)),
+    st.one_of(st.none(), st.integers(1, 16)),
+    st.lists(st.fixed_dictionaries({"effect": text, "signal": text, "scale": number, "detail": text}), max_size=2).map(
+        tuple
+    ),
+    st.dictionaries(st.one_of(st.just("lanes"), text), st.one_of(st.integers(1, 16), text), max_size=2),
 )
+samples = st.builds(Sample, times, number, st.one_of(st.none(), text))
 statuses = st.builds(
     Status,
     change=text,
@@ -98,6 +118,10 @@ views = st.builds(
     st.booleans(),
     st.booleans(),
     st.lists(text, max_size=2).map(tuple),
+    text,
+    text,
+    st.one_of(st.none(), count),
+    st.one_of(st.none(), count),
     text,
 )
 pids = st.integers(0, 6)

@@ -15,6 +15,7 @@ SCREENS = {
     "locks": (["3"], "K  ends"),
     "audit": (["4"], "chain intact"),
     "tune": ([*"jjjj", "t"], "nothing is changed"),
+    "filling": ([*"jjjj", "enter"], "STEPS"),
     "cancel": (["3", "K"], "reason"),
 }
 """Keys that lead there, and what shows that all of it was read."""

@@ -353,3 +353,12 @@ async def test_gates_open_and_are_approved_from_the_inbox() -> None:
         assert service.asked == [("approve", "orders-status", None, 7)]
         await pilot.press("1")
         assert isinstance(app.screen, FleetScreen)
+
+
+@piloted
+async def test_the_detail_shows_who_stands_in_the_way_of_the_change() -> None:
+    async with running(FakeService(), (110, 40)) as (app, pilot):
+        await pilot.press("j", "j", "j", "enter")
+        shown = await until_text(pilot, app, "LOCKS  read")
+        assert "48213" in shown
+        assert "OURS carts-drop-legacy" in shown
