@@ -6,11 +6,19 @@ put a service in memory behind the same screens.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from orchestrator.core.status import Status
 from orchestrator.core.view import CommandView, Identity, RunningView, StepView
 from state.model import EventRow, GateName
+
+
+class Fleet(Protocol):
+    """What the service answers about all changes, and takes back."""
+
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        """Every change."""
 
 
 class Service(Protocol):
@@ -19,8 +27,8 @@ class Service(Protocol):
     def identity(self) -> Identity:
         """Where this client is connected, and as whom."""
 
-    def statuses(self) -> list[Status]:
-        """Every change."""
+    def fleet(self, before: Any = None) -> Fleet:
+        """Every change; ``before`` is the last answer, so that only what moved is read."""
 
     def status(self, change_id: str) -> Status:
         """One change in full."""
