@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from orchestrator.core.locks import TargetLocks
     from orchestrator.core.ports import Target
     from orchestrator.core.reading import Usage
+    from orchestrator.refreshing import Fleet
 
 POLL = 1.0
 """Seconds between looks at a closed gate while ``advance --wait`` waits."""
@@ -139,6 +140,13 @@ class Service:
         """All Changes, without their steps' definitions."""
         with explained(), self._registry.reading() as connection:
             return [statuses.status(each, full=False) for each in known.everything(connection)]
+
+    def fleet(self, before: Fleet | None = None) -> Fleet:
+        """Every Change as ``statuses`` tells it, reading again only what moved since ``before``."""
+        from orchestrator.refreshing import refreshed
+
+        with explained(), self._registry.reading() as connection:
+            return refreshed(connection, before)
 
     def gate_steps(self, change_id: str) -> tuple[StepView, ...]:
         """What the gate ahead will run: exact SQL, locks and undo."""

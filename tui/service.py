@@ -17,14 +17,22 @@ from orchestrator.core.view import CommandView, Identity, RunningView, StepView
 from state.model import EventRow, GateName
 
 
+class Fleet(Protocol):
+    """What the service answers about all changes, and takes back."""
+
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        """Every change."""
+
+
 class Service(Protocol):
     """What the screens ask. Every method may block and may raise OrchError, so all are called in threads."""
 
     def identity(self) -> Identity:
         """Where this client is connected, and as whom."""
 
-    def statuses(self) -> list[Status]:
-        """Every change."""
+    def fleet(self, before: Any = None) -> Fleet:
+        """Every change; ``before`` is the last answer, so that only what moved is read."""
 
     def status(self, change_id: str) -> Status:
         """One change in full."""

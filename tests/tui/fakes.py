@@ -10,7 +10,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -226,6 +226,13 @@ SENT = (
 AT_WORK = RunningView(48213, "users-email-citext", 3, 12.4, "active", "Lock: relation", "UPDATE users SET x = '…'")
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What the service answers about all changes."""
+
+    statuses: tuple[Status, ...]
+
+
 class FakeService:
     """Keeps changes in a list; records every request; breaks and hangs when told to."""
 
@@ -260,6 +267,9 @@ class FakeService:
     def statuses(self) -> list[Status]:
         self._reach()
         return list(self.changes.values())
+
+    def fleet(self, before: object = None) -> Shown:
+        return Shown(tuple(self.statuses()))
 
     def status(self, change_id: str) -> Status:
         self._reach()
