@@ -59,12 +59,8 @@ def test_what_is_no_text_is_told_and_other_files_are_judged(name: str, data: byt
 
 @pytest.mark.parametrize("rows", ["COPY dump (id, t) FROM stdin;\n{}\\.\n", "{}"], ids=["COPY", "INSERT"])
 def test_a_dump_of_20_mb_is_read_to_its_end(rows: str, tmp_path: Path) -> None:
-    one = (
-        "{}\tDROP TABLE not_this; it's a row of somebody\n"
-        if "COPY" in rows
-        else "INSERT INTO dump VALUES ({}, 'it''s; a row');\n"
-    )
-    many = "".join(one.format(n) for n in range(450_000))
+    row = "{}\t{}; it's a row\n" if "COPY" in rows else "INSERT INTO dump VALUES ({}, '{}; it''s a row');\n"
+    many = "".join(row.format(number, "DROP TABLE not_this " * 9) for number in range(100_000))
     text = f"CREATE TABLE dump (id bigint PRIMARY KEY, t text);\n{rows.format(many)}SET lock_timeout = '1s';\n{DROP}\n"
     assert len(text) > 18_000_000
     (tmp_path / "V1__a.sql").write_text(text)
