@@ -7,6 +7,7 @@ mixes both. ``V42__name.sql.conf`` can say ``executeInTransaction=false``.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from orchestrator.dialects.postgres.script.acts import needs_no_transaction
 from orchestrator.dialects.postgres.script.sent import Part, Script, Sending, sent
@@ -47,8 +48,14 @@ def _is_outside(source: Source, script: Script) -> bool:
 def _missing(source: Source) -> str:
     if not source.path.name.startswith("V") or says_rollback(source.text):
         return ""
-    undo = "U" + source.path.name[1:].split("__")[0] + "__"
-    return "" if any(name.startswith(undo) for name in source.names()) else f"there is no {undo}….sql"
+    undo = "U" + source.path.name[1:].split("__")[0]
+    return "" if undo in _undone(frozenset(source.names())) else f"there is no {undo}__….sql"
+
+
+@lru_cache(maxsize=8)
+def _undone(names: frozenset[str]) -> frozenset[str]:
+    """What the undo migrations of a directory are for, such as ``U42``."""
+    return frozenset(name.split("__")[0] for name in names if name.startswith("U") and _NAME.fullmatch(name))
 
 
 plugin = Format("Flyway", (".sql",), _fits, _read)

@@ -43,9 +43,10 @@ class Check:
 class Situation:
     """Grows statement by statement. ``transaction`` counts transactions; outside one, every statement is its own.
 
-    ``before`` are all acts so far, ``together`` those of the same transaction, ``of_table`` those upon each table. ``held`` is
-    the first strong lock that the transaction holds, ``asked`` says that the script has asked for one at all. ``shared`` says
-    that the tool, or PostgreSQL itself, runs the statement in one transaction with others.
+    ``before`` are all acts so far, ``together`` those of the same transaction, ``values`` those of them that add one to an
+    enum, ``of_table`` those upon each table. ``held`` is the first strong lock that the transaction holds, ``asked`` says that
+    the script has asked for one at all. ``shared`` says that the tool, or PostgreSQL itself, runs the statement in one
+    transaction with others.
     """
 
     script: Script
@@ -58,6 +59,7 @@ class Situation:
     open_since: Act | None = None
     before: list[Act] = field(default_factory=list)
     together: list[Act] = field(default_factory=list)
+    values: list[acts.AddEnumValue] = field(default_factory=list)
     of_table: dict[str, list[Act]] = field(default_factory=dict)
     held: tuple[Name, str] | None = None
     asked: bool = False
@@ -172,6 +174,7 @@ class Situation:
     def _next_transaction(self) -> None:
         self.transaction += 1
         self.together = []
+        self.values = []
         self.held = None
         for name in self._local:
             self.settings.pop(name, None)
@@ -215,6 +218,8 @@ class Situation:
                 self.functions[act.name.name] = act.volatility[0]
             case acts.CreateDomain(constrained=True) | acts.AlterDomain(action="add constraint"):
                 self.domains.add(act.name.name)
+            case acts.AddEnumValue():
+                self.values.append(act)
             case acts.CreateEnum():
                 self.enums.add(act.name.name)
 

@@ -53,7 +53,7 @@ def _judge(act: Act, seen: Situation) -> Iterator[Remark]:
     before, now = seen.effect(earlier), seen.effect(act)
     if before.lock == now.lock == AE and isinstance(earlier, DropColumn) is isinstance(act, DropColumn):
         twice = before.long and now.long
-        apart = not any(each is earlier for each in seen.together)
+        apart = not any(each is earlier for each in reversed(seen.together))
         if twice or (apart and not before.long and not now.long):
             yield Remark(
                 f"{'reads or rewrites' if twice else 'locks'} {earlier.table} again, which the statement above has done",

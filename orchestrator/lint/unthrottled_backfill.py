@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from orchestrator.dialects.postgres.script.acts import Modify, Opaque, Query
 from orchestrator.dialects.postgres.script.splitting import comments
@@ -23,6 +24,8 @@ from orchestrator.lint._situation import Situation
 
 BATCHES = 3
 """So many in a row are a backfill."""
+NEAR = 100
+"""Statements above, in which batches are looked for."""
 _WAY = "the backfill of a change, throttled by replica lag, WAL and load; at least a pg_sleep between the batches"
 _LOOP = re.compile(r"\bloop\b", re.IGNORECASE)
 _CHANGES = re.compile(r"\b(?:update|delete\s+from|insert\s+into|merge\s+into)\b", re.IGNORECASE)
@@ -48,9 +51,9 @@ def _code(body: str) -> str:
 
 
 def _batches_before(act: Modify, seen: Situation) -> int:
-    """How many batches stand above it since the last pause."""
+    """How many batches stand above it since the last pause, of those that stand near."""
     found = 0
-    for earlier in reversed(seen.before):
+    for earlier in islice(reversed(seen.before), NEAR):
         if isinstance(earlier, Query) and any(name[-1].startswith("pg_sleep") for name in earlier.functions):
             break
         same = isinstance(earlier, Modify) and (earlier.table, earlier.verb) == (act.table, act.verb)

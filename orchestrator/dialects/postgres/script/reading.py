@@ -25,7 +25,7 @@ from orchestrator.dialects.postgres.script.tables import Spot, alter_table, crea
 WHOLE = 1_000_000
 """Scripts of more characters are cut up first: the tree of 20 MB of rows would not fit into memory."""
 LONG = 200_000
-"""INSERTs of more characters are rows; they are not parsed."""
+"""INSERTs of more characters are rows; they are not parsed. In a script that is cut up for its size no INSERT … VALUES is."""
 MANY = 500
 """After so many broken statements a script is taken for something else."""
 
@@ -33,6 +33,7 @@ _RELATION = re.compile(
     r'(?:"(?:[^"]|"")*"|[\w$\u0080-\uffff]+)(?:\s*\.\s*(?:"(?:[^"]|"")*"|[\w$\u0080-\uffff]+))*(?:\s*\*)?'
 )
 _INSERT = re.compile(r'insert\s+into\s+(?:"?(\w+)"?\.)?"?(\w+)"?', re.IGNORECASE)
+_ROWS = re.compile(r"insert\s+into\s+[\w.\"]+\s*(?:\([^()]*\)\s*)?values\b", re.IGNORECASE)
 _VARIABLE = re.compile(r"(?<![:\w]):(?=['\"A-Za-z_])")
 _PLACEHOLDER = re.compile(r"\$\{([\w:.-]+)\}")
 _ON_TABLES = ("TABLE", "FOREIGN_TABLE", "MATVIEW")
@@ -76,7 +77,7 @@ def _cut(text: str, base: int) -> Iterator[Statement]:
         for piece in pieces(text, at):
             at = piece.end
             try:
-                yield from _piece(text[piece.start : piece.end], base + piece.start)
+                yield from _piece(text[piece.start : piece.end], base + piece.start, len(text) > WHOLE)
             except _Refused as refused:
                 broken += 1
                 error_at = min(piece.start + refused.at, piece.end)
@@ -93,8 +94,9 @@ def _cut(text: str, base: int) -> Iterator[Statement]:
             return
 
 
-def _piece(part: str, start: int) -> list[Statement]:
-    if len(part) > LONG and (insert := _INSERT.match(part)) is not None:
+def _piece(part: str, start: int, is_of_many: bool) -> list[Statement]:
+    is_rows = len(part) > LONG or (is_of_many and _ROWS.match(part) is not None)
+    if is_rows and (insert := _INSERT.match(part)) is not None:
         name = Name(insert.group(1) or "", insert.group(2))
         return [Statement(part, start, start + len(part), (acts.Insert(start, name),))]
     try:
