@@ -6,7 +6,8 @@ put a service in memory behind the same screens.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -46,6 +47,9 @@ class Service(Protocol):
 
     def audit_verify(self) -> list[Problem]:
         """What does not fit in the history, or between it and the rows; reads all of it."""
+
+    def hints(self, stopped: threading.Event) -> Iterator[str]:
+        """The change of each event as it is appended, until ``stopped``; first of all an empty one, once it listens."""
 
     def request(self, change_id: str, *, version: int | None = None) -> Status:
         """Ask a worker to run the gate ahead."""
