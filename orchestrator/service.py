@@ -6,8 +6,9 @@ the gate, and writes through the store; nothing here remembers anything between 
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from types import TracebackType
@@ -184,6 +185,14 @@ class Service:
             changes = [row.id for row in queries.changes(connection)]
         with explained():
             return tuple(each for name in self._config.targets for each in self._target(name).doing(changes))
+
+    def hints(self, stopped: threading.Event) -> Iterator[str]:
+        """The Change of each event as it is appended, until ``stopped``; first of all an empty one, once it listens.
+
+        A hint and never the fact: read again, and ask from time to time all the same. Raises Invalid when nothing is heard.
+        """
+        with explained():
+            yield from self._registry.hints(stopped)
 
     def audit_verify(self, *, anchor: str | None = None) -> list[Problem]:
         """Recompute the hash chain, fold every Change and compare every row; what does not agree.

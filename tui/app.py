@@ -23,6 +23,7 @@ from textual.worker import Worker
 
 from orchestrator.core.errors import Invalid, OrchError
 from orchestrator.core.status import Status
+from state.machine import WORKING
 from tui import terminal
 from tui.audit import AuditScreen
 from tui.calls import in_thread
@@ -34,6 +35,7 @@ from tui.fleet import FleetScreen
 from tui.gates import GatesScreen
 from tui.help import HelpScreen, entries, target
 from tui.helpmodel import Entry
+from tui.hints import Hints
 from tui.keys import keymap
 from tui.live import Live, Reading
 from tui.locks import LocksScreen
@@ -51,6 +53,10 @@ if TYPE_CHECKING:
     from orchestrator.config import Config
 
 INTERVAL = 0.5
+QUIET = 2.0
+"""Seconds between two reads while nothing runs and every event is heard of; below what makes the screen STALE."""
+SOON = 0.05
+"""Seconds after which what was heard of during a read is read."""
 GOODBYE = 0.1
 
 
@@ -93,6 +99,7 @@ class OrchApp(App[int]):
         self._service, self._own_worker = service, own_worker
         self._poll = Poll(service, clock, monotonic)
         self._locks = LockWatch(service, monotonic)
+        self._hints = Hints(service, lambda: self.call_later(self._heard))
         self._busy: dict[str, str] = {}
         self._read_only = preferences.read_only
         self.world = self._known()
@@ -114,10 +121,23 @@ class OrchApp(App[int]):
         self.switch_mode("fleet")
         self.set_interval(INTERVAL, self._tick)
         self.call_later(self._tick)
+        self._hints.start()
+
+    def on_unmount(self) -> None:
+        """Nobody listens any more."""
+        self._hints.stop()
 
     def wake(self) -> None:
         """Read now instead of at the next tick."""
+        self._poll.hint()
         self.call_later(self._tick)
+
+    def _heard(self) -> None:
+        self._hints.taken()
+        self._poll.hint()
+        self._tick()
+        if self._poll.hinted:
+            self.set_timer(SOON, self._tick)
 
     def _told_to_leave(self, code: int) -> None:
         self.exit(code, return_code=code)
@@ -130,7 +150,7 @@ class OrchApp(App[int]):
         if news:
             self.notify(news, severity="warning", timeout=20, markup=False)
         self._show()
-        if self._poll.may_start():
+        if self._poll.may_start(self._pace()):
             self._begin("poll", partial(self._listen, self._poll.start()))
         if self._locks.may_start(min((getattr(s, "LOOKS", FAR) for s in self._live()), default=FAR)):
             self._begin("locks", self._locks.look)
@@ -144,6 +164,13 @@ class OrchApp(App[int]):
         wanted = {screen: read for screen in self._live() if (read := screen.reading())}
         answers = await self._poll.ask(began, wanted)
         self._show(answers)
+        if self._poll.hinted:
+            self.set_timer(SOON, self._tick)
+
+    def _pace(self) -> float:
+        """Seconds between two reads: numbers that move are told by nobody, all else is heard of while somebody listens."""
+        moving = any(status.state in WORKING for status in self.world.statuses)
+        return QUIET if self._hints.listening and not moving else 0.0
 
     def _live(self) -> list[Live]:
         if not self.is_running:  # taking the screens down has begun

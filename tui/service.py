@@ -6,7 +6,8 @@ put a service in memory behind the same screens.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -60,6 +61,9 @@ class Service(Protocol):
 
     def running(self) -> tuple[RunningView, ...]:
         """What sessions of ours do on the targets now."""
+
+    def hints(self, stopped: threading.Event) -> Iterator[str]:
+        """The change of each event as it is appended, until ``stopped``; first of all an empty one, once it listens."""
 
     def request(self, change_id: str, *, version: int | None = None) -> Status:
         """Ask a worker to run the gate ahead."""

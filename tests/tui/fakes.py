@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -240,6 +240,7 @@ class FakeService:
         self.changes = {s.change: s for s in (fleet() if changes is None else changes)}
         self.history = events()
         self.blocked = LOCKS
+        self.spoken: list[str] = []
         self.problems: list[Problem] = []
         self.sent = SENT
         self.at_work: tuple[RunningView, ...] = (AT_WORK,)
@@ -295,6 +296,11 @@ class FakeService:
 
     def tune(self, change_id: str, settings: Mapping[str, Any], *, version: int | None = None) -> Status:
         return self._ask("tune", change_id, str(dict(settings)), version)
+
+    def hints(self, stopped: threading.Event) -> Iterator[str]:
+        while not stopped.wait(0.01):
+            if self.spoken:
+                yield self.spoken.pop(0)
 
     def locks(self) -> tuple[TargetLocks, ...]:
         self._reach()
