@@ -46,18 +46,23 @@ def files(paths: Sequence[str]) -> list[Path]:
 
 def _below(directory: Path) -> Iterator[Path]:
     suffixes = {suffix for each in discover(ROOM).values() for suffix in each.suffixes}
-    for place, directories, names in os.walk(directory):
+    for place, directories, names in os.walk(directory, onerror=_refuse):
         directories[:] = [each for each in directories if each not in _NOT_OURS and not each.startswith(".")]
         for name in names:
             path = Path(place, name)
-            if path.suffix.lower() in suffixes and (path.suffix.lower() == ".sql" or _is_migration(path)):
+            suffix = path.suffix.lower()
+            if suffix in suffixes and path.is_file() and (suffix == ".sql" or _is_migration(path)):
                 yield path
+
+
+def _refuse(error: OSError) -> None:
+    raise Invalid(f"{error.filename} cannot be read: {error.strerror}", "check its rights")
 
 
 def _is_migration(path: Path) -> bool:
     """Whether a file that may be anything is one of a tool's."""
     try:
-        return path.is_file() and format_of(_source(path), least=2) is not None
+        return format_of(_source(path), least=2) is not None
     except Invalid:
         return True  # the one that cannot be read is told of when its turn comes
 

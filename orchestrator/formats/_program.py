@@ -36,7 +36,8 @@ _WRITES = frozenset(
         "update", "save", "bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings", "copy_expert", "copy_from", "copy",
     }
 )  # fmt: skip
-_DANGEROUS = frozenset({"exec", "eval", "__import__", "globals", "locals", "getattr", "setattr", "vars"})
+_COMPUTES = frozenset({"exec", "eval", "__import__", "compile"})
+_LOOKS = frozenset({"print", "str", "repr", "len", "isinstance", "type", "bool", "id", "hasattr", "callable"})
 _NO_SQL = (sys.stdlib_module_names | {"sqlalchemy", "sqlmodel"}) - {"subprocess", "runpy", "importlib"}
 
 
@@ -130,7 +131,7 @@ class Program:
             for each in node.generators:
                 bind(each.target, UNKNOWN, names)
         if isinstance(node, ast.Lambda):
-            return
+            names = names | dict.fromkeys((each.arg for each in node.args.args), UNKNOWN)
         for child in ast.iter_child_nodes(node):
             self._expression(child, names)
 
@@ -147,24 +148,17 @@ class Program:
 
     def _of_alembic(self, function: Ref | Made, node: ast.Call, names: Names) -> bool:
         word = function.path[-1]
-        if (word in _SENDS and word != "scalar") or (len(function.path) == 3 and word == "run_async"):
+        if word in _SENDS and (node.args or node.keywords):
             self._send(node, names)
             return True
         if len(function.path) > 3:  # of a connection, or of what it gave
-            return self._of_a_connection(word, node, names)
+            if word in _WRITES:
+                self._unread(node, "a connection is used in a way that is not known")
+            return word in _WRITES
         if word in _QUIET:
             return False
         self._say(word, node, names, None)
         return True
-
-    def _of_a_connection(self, word: str, node: ast.Call, names: Names) -> bool:
-        if word in _SENDS:
-            self._send(node, names)
-            return True
-        if word in _WRITES:
-            self._unread(node, "a connection is used in a way that is not known")
-            return True
-        return False
 
     def _say(self, word: str, node: ast.Call, names: Names, batch: Batch | None) -> None:
         by_place, by_keyword = arguments(node, names)
@@ -230,7 +224,7 @@ class Program:
         if found is not None and found.kind in ("ENUM", "Enum") and word in ("create", "drop"):
             self._enum(found, word, node)
             return True
-        if word in _SENDS:
+        if word in _SENDS and (node.args or node.keywords):
             self._send(node, names)
             return True
         if isinstance(owner, Ref | Made) and owner.path[0] not in _NO_SQL | {"builtins", "alembic"}:
@@ -243,27 +237,26 @@ class Program:
         return False
 
     def _of_somebody(self, function: object, node: ast.Call, names: Names) -> bool:
-        if isinstance(function, Ref | Made):
-            root, word = function.path[0], function.path[-1]
-            if root == "builtins" and word in _DANGEROUS and self._hands_on(node, names):
-                self._unread(node, "what it calls is computed")
-                return True
-            if root in _NO_SQL or root == "builtins" or re.search(r"log", ".".join(function.path).lower()):
+        """A function of another file, of Python, or of nobody knows where."""
+        given = self._hands_on(node, names)
+        if not isinstance(function, Ref | Made):
+            why = "what it calls is computed"
+        elif function.path[0] == "builtins":
+            if function.path[-1] not in _COMPUTES and (not given or function.path[-1] in _LOOKS):
                 return False
-            self._unread(node, f"it comes from {'.'.join(function.path[:-1]) or root}, another file")
-            return True
-        if function is UNKNOWN and (
-            not isinstance(node.func, ast.Name) or self._hands_on(node, names) or not node.args
-        ):
-            self._unread(node, "what it calls is computed")
-            return True
-        return False
+            why = "what it does is not written here"
+        elif function.path[0] in ("sqlalchemy", "sqlmodel") or (function.path[0] in _NO_SQL and not given) or re.search(r"log", ".".join(function.path).lower()):
+            return False
+        else:
+            why = f"it comes from {'.'.join(function.path[:-1]) or function.path[0]}, another file"
+        self._unread(node, why)
+        return True
 
     def _hands_on(self, node: ast.Call, names: Names) -> bool:
-        """Whether it is given the connection, or Alembic's operations."""
+        """Whether it is given the connection, Alembic's operations, or a function of this file."""
         given, keywords = arguments(node, names)
         every = [*given, *(keywords or {}).values()]
-        return any(isinstance(each, Ref | Made) and each.path[:2] == ("alembic", "op") for each in every)
+        return any(isinstance(each, Function) or _is_alembic(each) for each in every)
 
     def _enum(self, kind: Made, word: str, node: ast.Call) -> None:
         name, values = kind.get("name"), kind.arguments
@@ -285,6 +278,10 @@ def _entered(found: object) -> object:
         return found
     table = call.arguments[0] if call.arguments else call.get("table_name", UNKNOWN)
     return Batch(table, call.arguments[1] if len(call.arguments) > 1 else call.get("schema"))
+
+
+def _is_alembic(found: object) -> bool:
+    return isinstance(found, Ref | Made) and found.path[:2] == ("alembic", "op")
 
 
 def _is_session(owner: object) -> bool:
@@ -315,7 +312,8 @@ def remember(node: ast.stmt, names: Names) -> None:
         case ast.FunctionDef():
             names[node.name] = Function(node)
         case ast.ClassDef():
-            names[node.name] = UNKNOWN
+            used = (names.get(each.id) for each in ast.walk(node) if isinstance(each, ast.Name))
+            names[node.name] = UNKNOWN if any(map(_is_alembic, used)) else Ref(("builtins", "object"))
         case ast.Import() | ast.ImportFrom():
             _imported(node, names)
         case ast.Assign():

@@ -223,6 +223,14 @@ def test_the_way_through_a_program_is_followed(body: str) -> None:
     assert [_bare(act) for act in ours] == [_bare(act) for act in _acts(read(sent_by_alembic(text)))]
 
 
+def test_what_a_lambda_sends_is_judged(tmp_path: Path) -> None:
+    body = (
+        f"{QUIET}\nretry = sorted(['a'], key=lambda name: op.execute('DROP TABLE a'))\n[op.drop_table('b') for x in y]"
+    )
+    said = rules(tmp_path, {"versions/a.py": revision(body)})
+    assert said.count("drop_table") == 2
+
+
 class TestBranches:
     def test_both_are_judged_where_nobody_knows(self, tmp_path: Path) -> None:
         body = f'{QUIET}\nif somebody():\n    op.drop_table("a")\nelse:\n    op.drop_table("b")'
@@ -291,6 +299,13 @@ UNREAD = {
     "a condition of SQLAlchemy": "t = sa.table('t')\nop.execute(t.update().where(t.c.id > 5).values(x=1))",
     "the functions of several databases": "globals()['upgrade_%s' % engine_name]()",
     "a program": "import subprocess\nsubprocess.run(['psql', '-f', 'x.sql'])",
+    "an operation given to Python": "list(map(op.drop_column, tables, columns))",
+    "a function given to Python": "def inner(t):\n    op.drop_table(t)\nlist(map(inner, tables))",
+    "an operation kept for later": "from functools import partial\npartial(op.drop_table, 't')",
+    "a function that nobody knows": "helper = find()",
+    "a name that is nowhere": "do_it('orders')",
+    "a class that sends": "class Helper:\n    def run(self):\n        op.drop_table('t')\nHelper()",
+    "a program in a text": "exec(\"op.drop_table('t')\")",
     "a recursion": "def f():\n    f()\nf()",
     "a computed default": "op.add_column('t', sa.Column('a', sa.Text(), server_default=make()))",
     "a check of SQLAlchemy": "op.create_check_constraint('c', 't', sa.column('x') > 0)",
@@ -305,7 +320,7 @@ def test_what_is_computed_is_said_and_never_left_out(body: str, tmp_path: Path) 
         for each in found(tmp_path, {"a.py": text})
     ]
     (unread,) = [each for each in said if each[0] == "unread"]
-    last = body.split("\n")[-1] if "recursion" not in body and "def f" not in body else "f()"
+    last = "f()" if "def f" in body else body.split("\n")[-1].removeprefix("list(").removeprefix("helper = ")
     assert unread[1] == "major"
     assert last in unread[2] or unread[2] in last
     assert "drop_table" in [each[0] for each in said]
@@ -317,6 +332,8 @@ HARMLESS = {
     "rows": "for row in op.get_bind().execute(sa.text('SELECT 1')).fetchall():\n    x = row[0].strip()",
     "times": "from datetime import datetime\nnow = datetime.utcnow().isoformat()",
     "an escape that Python will refuse": "x = '\\d'",
+    "a class of its own": "class Row:\n    x = 1\nRow()",
+    "a number": "n = op.get_bind().execute(sa.text('SELECT 1')).scalar()\nm = op.get_bind().scalar(sa.text('SELECT 2'))",
     "a list": "found = []\nfound.append(len('x'))\nseen = set()\nseen.add(3)",
 }
 

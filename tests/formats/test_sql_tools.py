@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 
 from orchestrator.formats._model import Source, format_of
+from orchestrator.plugins import discover
 from tests.formats.tree import found, rules
 
 QUIET = "SET lock_timeout = '1s';\n"
@@ -168,3 +170,26 @@ def test_what_prisma_keeps_for_another_database_is_not_judged_as_postgresql(tmp_
 def test_directories_of_other_peoples_files_are_left_out(tmp_path: Path) -> None:
     tree = {f"{name}/x.sql": "DROP TABLE t;" for name in ("node_modules", ".git", "lib/site-packages", "mine")}
     assert {each.file for each in found(tmp_path, tree)} == {str(tmp_path / "mine" / "x.sql")}
+
+
+def test_a_new_format_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import orchestrator.formats as room
+
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room" / "dbmate.py").write_text(
+        '"""dbmate: everything above -- migrate:down."""\n'
+        "from orchestrator.dialects.postgres.script.sent import Part, Sending, sent\n"
+        "from orchestrator.formats._model import Format\n"
+        "plugin = Format('dbmate', ('.sql',), lambda source: 3 * source.text.startswith('-- migrate:up'),\n"
+        "                lambda source: sent(source.text.split('-- migrate:down')[0], Part(sending=Sending.TRANSACTION)))\n"
+    )
+    tree = {"a.sql": f"-- migrate:up\n{QUIET}{INDEX}-- migrate:down\nDROP TABLE t;\n"}
+    assert rules(tmp_path / "m", tree) == ["drop_table"]
+    monkeypatch.setattr(room, "__path__", [*room.__path__, str(tmp_path / "room")])
+    discover.cache_clear()
+    try:
+        assert rules(tmp_path / "m", tree) == ["concurrently_in_transaction"]
+    finally:
+        monkeypatch.undo()
+        sys.modules.pop("orchestrator.formats.dbmate", None)
+        discover.cache_clear()
