@@ -178,8 +178,8 @@ def _saved(directory: Path, found: "Converted", written: tuple["Written", ...]) 
 def save(directory: Path, texts: dict[str, str]) -> None:
     """Write files, none over another one that says something else. Raises Invalid."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
             path = directory / name
             if path.exists() and path.read_text(encoding="utf-8") != text:
                 raise Invalid(

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import acting, converting, light, linting, reading, rehearsing, saying, screens, wiring
+from orchestrator.cli import acting, converting, exporting, light, linting, reading, rehearsing, saying, screens, wiring
 from orchestrator.cli.failures import guarded
 from orchestrator.cli.text import out
 from orchestrator.cli.wiring import ConfigFile, Url
@@ -47,6 +47,7 @@ for _verb in (
     reading.audit,
     linting.lint,
     converting.convert,
+    exporting.export,
     rehearsing.rehearse,
     screens.worker,
     screens.tui,
