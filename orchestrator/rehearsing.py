@@ -21,7 +21,8 @@ def source(registry: Registry, change_id: str) -> str:
         begun = any(step.status is not StepStatus.PENDING for step in queries.steps(connection, change_id))
     if begun or row.state in TERMINAL:
         raise Blocked(
-            f"{change_id} is {row.state.value}: a change is rehearsed before it begins", f"orch status {change_id}"
+            f"{change_id} is {row.state.value}: a change is rehearsed and exported before it begins",
+            f"orch status {change_id}",
         )
     return row.source
 

@@ -31,6 +31,7 @@ from state.store import Registry
 
 if TYPE_CHECKING:
     from orchestrator.config import Config
+    from orchestrator.core.exported import Exported
     from orchestrator.core.locks import TargetLocks
     from orchestrator.core.ports import Target
     from orchestrator.core.reading import Usage
@@ -129,6 +130,14 @@ class Service:
             compiling.readers_can_be_seen(new.plan, self._target(new.plan.target))
             row, changed = self._registry.submit(*compiling.records(new, source), judge=partial(compiling.apart, new))
         return self.status(row.id), changed
+
+    def exported(self, source: str, path: str) -> Exported:
+        """A change file compiled for another migration tool. Writes nothing. Raises Invalid for what only orch can run."""
+        from orchestrator import compiling
+
+        with explained():
+            compiled = compiling.compiled(source, path, self._config, self._target)
+            return self._target(compiled.plan.target).exported(compiled.plan, compiled.sha256)
 
     # -- reading -------------------------------------------------------------------------------------------------
 

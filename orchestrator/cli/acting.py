@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import plantext, statustext
+from orchestrator.cli.converting import SUFFIX, source_of
 from orchestrator.cli.text import clean, note, out, wrapped
 from orchestrator.cli.wiring import (
     AsJson,
@@ -59,10 +60,13 @@ def init(
 
 
 def submit(file: ChangePath, as_json: AsJson = False, url: Url = None, config: ConfigFile = None) -> None:
-    """Record a change with its plan. Submitting the same file again changes nothing."""
+    """Record a change with its plan. Submitting the same file again changes nothing.
+
+    A migration (FILE.sql) is converted first, and refused with the list of what would not come along (orch convert).
+    """
     from orchestrator.change import read
 
-    source = read(file)
+    source = source_of(file, url, config) if file.endswith(SUFFIX) else read(file)
     with opened(url, config) as service:
         status, changed = service.submit(source, file)
     tell(status, as_json, "submitted" if changed else "unchanged")

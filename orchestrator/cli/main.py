@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import acting, light, linting, reading, rehearsing, saying, screens, watching, wiring
+from orchestrator.cli import (
+    acting,
+    converting,
+    exporting,
+    light,
+    linting,
+    reading,
+    rehearsing,
+    saying,
+    screens,
+    watching,
+    wiring,
+)
 from orchestrator.cli.failures import guarded
 from orchestrator.cli.text import out
 from orchestrator.cli.wiring import ConfigFile, Url
@@ -47,6 +59,8 @@ for _verb in (
     saying.freeze,
     reading.audit,
     linting.lint,
+    converting.convert,
+    exporting.export,
     rehearsing.rehearse,
     screens.worker,
     screens.tui,

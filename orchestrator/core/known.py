@@ -15,13 +15,16 @@ SMALL_BYTES = 10 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class KnownColumn:
-    """``type`` is ``format_type``'s text; ``not_null`` is proven for every row; ``views`` are those that name the column."""
+    """``type`` is ``format_type``'s text; ``not_null`` is proven for every row; ``views`` are those that name the column,
+    ``default`` is its default as SQL.
+    """
 
     type: str
     not_null: bool = False
     indexed: bool = False
     checked: bool = False
     views: tuple[str, ...] = ()
+    default: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.core.asked import Asked
 from orchestrator.core.catalog import Catalog, Dependent, TableName
@@ -19,6 +19,10 @@ from orchestrator.core.reading import Proof, Rehearsal, Usage
 from orchestrator.core.step import Backfill, Step
 from orchestrator.core.view import RunningView
 from state.model import Rehearsed
+
+if TYPE_CHECKING:
+    from orchestrator.core.exported import Exported
+    from orchestrator.core.plan import Plan
 
 
 class Seen(StrEnum):
@@ -254,6 +258,9 @@ class Target(Protocol):
 
     def sql(self, step: Step) -> Sql:
         """The Step in SQL, for people."""
+
+    def exported(self, plan: Plan, sha256: str) -> Exported:
+        """A Plan for another migration tool. Raises Invalid for what only orch can run."""
 
     def marks(self, change_id: str) -> Marks:
         """What the Target itself remembers of a Change. Raises TargetError, Invalid without ``orch_target``."""

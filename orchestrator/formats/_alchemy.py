@@ -6,7 +6,7 @@ linter and by nobody else; a test compares it with what Alembic itself renders.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -219,7 +219,25 @@ def _item(each: Made, column: str) -> str:
         raise Unsaid(f"what {column} refers to is computed")
     table, _, other = target.rpartition(".")
     words = ".".join(map(quoted, table.split(".")))
-    return f"{named(each.get('name'))}FOREIGN KEY ({quoted(column)}) REFERENCES {words} ({quoted(other)})"
+    words = f"{words} ({quoted(other)}){referential(each.get)}"
+    return f"{named(each.get('name'))}FOREIGN KEY ({quoted(column)}) REFERENCES {words}"
+
+
+_ACTIONS = ("CASCADE", "RESTRICT", "NO ACTION", "SET NULL", "SET DEFAULT")
+
+
+def referential(get: Callable[[str], Any]) -> str:
+    """What a foreign key does when the row that it refers to goes, and when it is checked. Raises Unsaid."""
+    words = ""
+    for name, event in (("ondelete", "DELETE"), ("onupdate", "UPDATE")):
+        action = get(name)
+        if action is not None:
+            if not isinstance(action, str) or action.upper() not in _ACTIONS:
+                raise Unsaid(f"{name} is computed")
+            words += f" ON {event} {action.upper()}"
+    if get("deferrable") is True:
+        words += " DEFERRABLE"
+    return words + (" INITIALLY DEFERRED" if str(get("initially")).upper() == "DEFERRED" else "")
 
 
 def check(each: Made) -> str:
@@ -240,7 +258,7 @@ def constraint(each: Made) -> str:
         if remote and all("." in target for target in remote):
             table = ".".join(map(quoted, remote[0].split(".")[:-1]))
             others = listed(target.split(".")[-1] for target in remote)
-            return f"{named(each.get('name'))}FOREIGN KEY {listed(local)} REFERENCES {table} {others}"
+            return f"{named(each.get('name'))}FOREIGN KEY {listed(local)} REFERENCES {table} {others}{referential(each.get)}"
     raise Unsaid(f"{each.kind} is not read")
 
 

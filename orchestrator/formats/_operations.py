@@ -22,6 +22,7 @@ from orchestrator.formats._alchemy import (
     named,
     names_of,
     quoted,
+    referential,
     type_sql,
 )
 from orchestrator.formats._values import UNKNOWN, Batch, Made, made
@@ -209,9 +210,8 @@ def _add(given: Given, body: str, table: str = "table_name", schema: str = "sche
 def _foreign_key(given: Given) -> Iterator[str]:
     local, remote = names_of(given.get("local_cols")), names_of(given.get("remote_cols"))
     other = given.table("referent_table", "referent_schema")
-    yield _add(
-        given, f"FOREIGN KEY {listed(local)} REFERENCES {other} {listed(remote)}", "source_table", "source_schema"
-    )
+    body = f"FOREIGN KEY {listed(local)} REFERENCES {other} {listed(remote)}{referential(given.get)}"
+    yield _add(given, body, "source_table", "source_schema")
 
 
 def _check(given: Given) -> Iterator[str]:

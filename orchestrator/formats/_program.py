@@ -245,7 +245,11 @@ class Program:
             if function.path[-1] not in _COMPUTES and (not given or function.path[-1] in _LOOKS):
                 return False
             why = "what it does is not written here"
-        elif function.path[0] in ("sqlalchemy", "sqlmodel") or (function.path[0] in _NO_SQL and not given) or re.search(r"log", ".".join(function.path).lower()):
+        elif (
+            function.path[0] in ("sqlalchemy", "sqlmodel")
+            or (function.path[0] in _NO_SQL and not given)
+            or re.search(r"log", ".".join(function.path).lower())
+        ):
             return False
         else:
             why = f"it comes from {'.'.join(function.path[:-1]) or function.path[0]}, another file"

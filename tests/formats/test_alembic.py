@@ -50,7 +50,7 @@ def script(text: str) -> Script:
 def _bare(value: Any) -> Any:
     """An act without places."""
     if dataclasses.is_dataclass(value):
-        fields = [each.name for each in dataclasses.fields(value) if each.name != "at"]
+        fields = [each.name for each in dataclasses.fields(value) if each.compare and each.name != "at"]
         if isinstance(value, acts.CreateTable):  # SQLAlchemy has an order of its own
             value = dataclasses.replace(
                 value, constraints=tuple(sorted(value.constraints, key=lambda c: (c.kind, c.columns)))
@@ -126,6 +126,8 @@ op.rename_table("orders", "sales", schema="shop")
 op.drop_table("orders")
 op.drop_table("orders", schema="shop", if_exists=True)
 op.create_foreign_key("fk", "orders", "customers", ["customer_id"], ["id"], ondelete="CASCADE")
+op.create_foreign_key("fk", "orders", "customers", ["customer_id"], ["id"], onupdate="SET NULL", deferrable=True, initially="DEFERRED")
+op.add_column("orders", sa.Column("boss", sa.BigInteger(), sa.ForeignKey("customers.id", ondelete="SET NULL")))
 op.create_foreign_key("fk", "orders", "customers", ["a", "b"], ["c", "d"], source_schema="s", referent_schema="r")
 op.create_foreign_key(None, "orders", "customers", ["customer_id"], ["id"])
 op.create_foreign_key("fk", "orders", "customers", ["customer_id"], ["id"], postgresql_not_valid=True)

@@ -40,11 +40,11 @@ def test_adding_a_rule_is_one_new_file(tmp_path: Path, monkeypatch: pytest.Monke
         "from orchestrator.dialects.postgres.script.acts import Other\n"
         "from orchestrator.lint._model import Remark, Rule, Tier\n"
         "def judge(act, seen):\n"
-        "    if act.kind == 'comment':\n"
+        "    if act.kind == 'create extension':\n"
         "        yield Remark('a comment', 'none')\n"
         "plugin = Rule(Tier.MINOR, judge, (Other,))\n"
     )
-    text = "COMMENT ON TABLE t IS 'x';"
+    text = "CREATE EXTENSION x;"
     assert rules(text) == []
     monkeypatch.setattr(room, "__path__", [*room.__path__, str(tmp_path)])
     for cache in (discover, _run._rules):

@@ -140,5 +140,5 @@ def test_a_change_that_has_begun_is_not_rehearsed_by_its_name(world: World) -> N
     world.submit(RENAME)
     assert "rename_column" in world.service.source("change")
     world.to(State.EXPANDED)
-    with pytest.raises(Blocked, match="rehearsed before it begins"):
+    with pytest.raises(Blocked, match="rehearsed and exported before it begins"):
         world.service.source("change")

@@ -46,7 +46,9 @@ SELECT a.attrelid AS oid, a.attname AS name, pg_catalog.format_type(a.atttypid, 
        ARRAY (SELECT DISTINCT r.ev_class::regclass::text FROM pg_catalog.pg_depend d
                 JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
                WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
-                 AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum ORDER BY 1) AS views
+                 AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum ORDER BY 1) AS views,
+       (SELECT pg_catalog.pg_get_expr(f.adbin, f.adrelid) FROM pg_catalog.pg_attrdef f
+         WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum) AS "default"
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm', 'f') AND {_OURS}
@@ -161,7 +163,12 @@ def _columns(rows: list[Any], constraints: list[Any]) -> dict[str, KnownColumn]:
     doubtful = {c for each in constraints if not each.valid for c in _constraint(each).proves}
     return {
         row.name: KnownColumn(
-            row.type, row.not_null and row.name not in doubtful, row.indexed, row.checked, tuple(row.views)
+            row.type,
+            row.not_null and row.name not in doubtful,
+            row.indexed,
+            row.checked,
+            tuple(row.views),
+            row.default or "",
         )
         for row in rows
     }

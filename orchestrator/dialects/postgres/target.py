@@ -15,6 +15,8 @@ import psycopg
 from orchestrator.core.asked import Asked
 from orchestrator.core.catalog import Catalog, TableName
 from orchestrator.core.errors import Indeterminate, Invalid
+from orchestrator.core.exported import Exported
+from orchestrator.core.plan import Plan
 from orchestrator.core.ports import (
     Fenced,
     LockNotGranted,
@@ -25,7 +27,7 @@ from orchestrator.core.ports import (
 from orchestrator.core.reading import Usage
 from orchestrator.core.step import Step
 from orchestrator.core.view import RunningView
-from orchestrator.dialects.postgres import activity, bootstrap, connection, kinds, parser
+from orchestrator.dialects.postgres import activity, bootstrap, connection, exporting, kinds, parser
 from orchestrator.dialects.postgres.errors import translated
 from orchestrator.dialects.postgres.session import PostgresSession
 from orchestrator.dialects.postgres.snapshot import quoted_name, snapshot
@@ -96,6 +98,10 @@ class PostgresTarget:
     def sql(self, step: Step) -> Sql:
         """The Step in SQL, for people."""
         return kinds.shown(step)
+
+    def exported(self, plan: Plan, sha256: str) -> Exported:
+        """The Plan for another migration tool. Raises Invalid for what only orch can run."""
+        return exporting.exported(plan, sha256)
 
     def taken(self, names: Sequence[TableName]) -> list[TableName]:
         """Of these names of tables, indexes and the like, those that something bears. Raises TargetError."""

@@ -6,7 +6,8 @@ script. An object without a schema has ``schema == ""``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,13 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type as the grammar knows it: ``int`` is int4, ``modifiers`` are what stands in parentheses."""
+    """A type as the grammar knows it: ``int`` is int4, ``modifiers`` are what stands in parentheses, ``said()`` is all of it."""
 
     name: str
     schema: str = ""
     modifiers: tuple[str, ...] = ()
     array: bool = False
+    said: Callable[[], str] = field(default=str, compare=False, repr=False)
 
     def __str__(self) -> str:
         inside = f"({','.join(self.modifiers)})" if self.modifiers else ""
@@ -36,20 +38,39 @@ class Type:
 
 @dataclass(frozen=True, slots=True)
 class Expr:
-    """An expression: ``functions`` schema first if given, ``clock`` for CURRENT_TIMESTAMP and the like, which are stable."""
+    """An expression: ``functions`` schema first if given; ``said()`` is the whole of it as SQL, ``text`` only a constant's."""
 
     text: str
     literal: bool = False
     columns: tuple[str, ...] = ()
     functions: tuple[tuple[str, ...], ...] = ()
     null: bool = False
+    said: Callable[[], str] = field(default=str, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of an index: ``column``, or an ``expression``; ``operator`` is that of an exclusion constraint.
+
+    ``called`` is what PostgreSQL calls it where it names the index; empty if that is not known.
+    """
+
+    column: str = ""
+    expression: Expr | None = None
+    collation: str = ""
+    opclass: str = ""
+    order: str = ""
+    nulls: str = ""
+    operator: str = ""
+    called: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
     """``kind`` is check, foreign key, unique, primary key, exclude or not null; ``valid`` means checked at once.
 
-    ``proves`` are the columns that cannot be NULL where a check holds.
+    ``proves`` are the columns that cannot be NULL where a check holds. ``to`` are the columns a foreign key refers to, ``where``
+    restricts an exclusion constraint, whose ``method`` is that of its index.
     """
 
     kind: str
@@ -61,11 +82,20 @@ class Constraint:
     index: str = ""
     valid: bool = True
     proves: tuple[str, ...] = ()
+    to: tuple[str, ...] = ()
+    on_delete: str = "no action"
+    on_update: str = "no action"
+    include: tuple[str, ...] = ()
+    keys: tuple[Key, ...] = ()
+    where: Expr | None = None
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column being made. ``generated`` is stored, virtual or nothing."""
+    """A column being made. ``generated`` is stored, virtual or nothing, ``computed`` by what; ``identity`` is always, by default
+    or nothing.
+    """
 
     name: str
     type: Type
@@ -73,9 +103,10 @@ class Column:
     not_null: bool = False
     default: Expr | None = None
     generated: str = ""
-    identity: bool = False
+    identity: str = ""
     serial: bool = False
     constraints: tuple[Constraint, ...] = ()
+    computed: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +212,7 @@ class DropConstraint(TableAct):
 
     name: str
     cascade: bool = False
+    if_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +283,9 @@ class CreateIndex(TableAct):
     only: bool = False
     partial: bool = False
     method: str = "btree"
+    keys: tuple[Key, ...] = ()
+    include: tuple[str, ...] = ()
+    condition: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +332,8 @@ class Truncate(TableAct):
 @dataclass(frozen=True, slots=True)
 class Modify(TableAct):
     """UPDATE, DELETE or MERGE. ``equal`` are columns that WHERE compares with ``=`` or IN to values, ``ranged`` those it holds
-    between two; ``limited`` says that a subquery in WHERE has a LIMIT.
+    between two; ``limited`` says that a subquery in WHERE has a LIMIT. ``sets`` are the columns that are set one by one,
+    ``condition`` is all of WHERE, ``empty`` the column if that is ``column IS NULL``.
     """
 
     verb: str
@@ -305,6 +341,9 @@ class Modify(TableAct):
     equal: tuple[str, ...] = ()
     ranged: tuple[str, ...] = ()
     limited: bool = False
+    sets: tuple[tuple[str, Expr], ...] = ()
+    condition: Expr | None = None
+    empty: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,11 +416,23 @@ class CreateEnum(Act):
 
 @dataclass(frozen=True, slots=True)
 class AddEnumValue(Act):
-    """ALTER TYPE … ADD VALUE; ``placed`` says BEFORE or AFTER."""
+    """ALTER TYPE … ADD VALUE; ``placed`` says BEFORE or AFTER, which of them ``before`` and ``after`` say."""
 
     type: Name
     value: str
     placed: bool = False
+    before: str = ""
+    after: str = ""
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Comment(Act):
+    """COMMENT ON a table or column; ``text`` is empty where it takes the comment away."""
+
+    table: Name
+    column: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

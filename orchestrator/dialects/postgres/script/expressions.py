@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import postgast
 from postgast import pg_query_pb2 as nodes
 
-from orchestrator.dialects.postgres.script.acts import Expr, Name, Type
+from orchestrator.dialects.postgres.script.acts import Expr, Key, Name, Type
+from orchestrator.dialects.postgres.script.saying import expression_said, type_said
 
 SERIAL = frozenset({"serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"})
 
@@ -34,7 +36,7 @@ def type_of(node: Any) -> Type:
     name = dotted(node.names)
     schema = "" if name.schema == "pg_catalog" else name.schema
     modifiers = tuple(_constant(each) for each in node.typmods)
-    return Type(name.name, schema, modifiers, len(node.array_bounds) > 0)
+    return Type(name.name, schema, modifiers, len(node.array_bounds) > 0, partial(type_said, node))
 
 
 def _constant(node: Any) -> str:
@@ -61,9 +63,10 @@ def below(node: Any) -> Iterator[Any]:
 
 
 def expression(node: Any) -> Expr:
-    """An expression; its text is not kept but for constants, where a message may want to show it."""
+    """An expression; its text is made when it is asked for, but for constants, which a message may want to show."""
+    said = partial(expression_said, node)
     if node.HasField("a_const"):
-        return Expr(_constant(node), literal=True, null=bool(node.a_const.isnull))
+        return Expr(_constant(node), literal=True, null=bool(node.a_const.isnull), said=said)
     columns: dict[str, None] = {}
     functions: dict[tuple[str, ...], None] = {}
     for found in below(node):
@@ -71,7 +74,7 @@ def expression(node: Any) -> Expr:
             columns[column_ref(found)] = None
         elif isinstance(found, nodes.FuncCall):
             functions[tuple(words(found.funcname))] = None
-    return Expr("", False, tuple(columns), tuple(functions), null=_casts_null(node))
+    return Expr("", False, tuple(columns), tuple(functions), null=_casts_null(node), said=said)
 
 
 def _casts_null(node: Any) -> bool:
@@ -84,6 +87,37 @@ def column_ref(node: Any) -> str:
     """The column's name without its table; ``*`` for a star."""
     last = node.fields[-1]
     return str(last.string.sval) if last.HasField("string") else "*"
+
+
+def key(node: Any, operator: Iterable[Any] = ()) -> Key:
+    """An IndexElem, with the operator of an exclusion constraint."""
+    orders = {nodes.SORTBY_ASC: "asc", nodes.SORTBY_DESC: "desc"}
+    nulls = {nodes.SORTBY_NULLS_FIRST: "first", nodes.SORTBY_NULLS_LAST: "last"}
+    return Key(
+        str(node.name),
+        expression(node.expr) if node.HasField("expr") else None,
+        ".".join(words(node.collation)),
+        ".".join(words(node.opclass)),
+        orders.get(node.ordering, ""),
+        nulls.get(node.nulls_ordering, ""),
+        ".".join(words(operator)),
+        str(node.name) or _called(node.expr),
+    )
+
+
+def _called(node: Any) -> str:
+    """The name of an index's key that is an expression, as FigureIndexColname of PostgreSQL has it for the common ones."""
+    if node.HasField("func_call"):
+        return words(node.func_call.funcname)[-1]
+    return "expr" if node.WhichOneof("node") in ("a_expr", "bool_expr", "null_test") else ""
+
+
+def is_null(node: Any) -> str:
+    """The column of which a condition says that it is NULL, and nothing else; empty for any other condition."""
+    test = node.null_test if node.HasField("null_test") else None
+    if test is None or test.nulltesttype != nodes.IS_NULL or not test.arg.HasField("column_ref"):
+        return ""
+    return column_ref(test.arg.column_ref)
 
 
 def conjuncts(node: Any) -> Iterator[Any]:

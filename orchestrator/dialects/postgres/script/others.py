@@ -8,8 +8,18 @@ from typing import Any
 from postgast import pg_query_pb2 as nodes
 
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Act, Name
-from orchestrator.dialects.postgres.script.expressions import below, compared, dotted, relation, text_of, words
+from orchestrator.dialects.postgres.script.acts import Act, Expr, Name
+from orchestrator.dialects.postgres.script.expressions import (
+    below,
+    compared,
+    dotted,
+    expression,
+    is_null,
+    key,
+    relation,
+    text_of,
+    words,
+)
 
 _LOCKS = (
     "",
@@ -106,6 +116,9 @@ def _create_index(node: Any, at: int) -> Iterator[Act]:
         not node.relation.inh,
         node.HasField("where_clause"),
         str(node.access_method),
+        tuple(key(each.index_elem) for each in node.index_params),
+        tuple(str(each.index_elem.name) for each in node.index_including_params),
+        expression(node.where_clause) if node.HasField("where_clause") else None,
     )
 
 
@@ -127,9 +140,17 @@ def _modify(verb: str) -> Callable[[Any, int], Iterator[Act]]:
     def made(node: Any, at: int) -> Iterator[Act]:
         where = node.HasField("where_clause")
         equal, ranged, limited = compared(node.where_clause) if where else ((), (), False)
-        yield acts.Modify(at, relation(node.relation), verb, where, equal, ranged, limited)
+        condition = expression(node.where_clause) if where else None
+        empty = is_null(node.where_clause) if where else ""
+        table = relation(node.relation)
+        yield acts.Modify(at, table, verb, where, equal, ranged, limited, _sets(node, verb), condition, empty)
 
     return made
+
+
+def _sets(node: Any, verb: str) -> tuple[tuple[str, Expr], ...]:
+    targets = [each.res_target for each in node.target_list] if verb == "update" else []
+    return tuple((str(each.name), expression(each.val)) for each in targets)
 
 
 def _merge(node: Any, at: int) -> Iterator[Act]:
@@ -181,7 +202,21 @@ def _alter_enum(node: Any, at: int) -> Iterator[Act]:
     if node.old_val:
         yield acts.Rename(at, "enum value", None, f"{kind}: {node.old_val}", str(node.new_val))
     else:
-        yield acts.AddEnumValue(at, kind, str(node.new_val), bool(node.new_val_neighbor))
+        place = str(node.new_val_neighbor)
+        before, after = ("", place) if node.new_val_is_after else (place, "")
+        skip = bool(node.skip_if_new_val_exists)
+        yield acts.AddEnumValue(at, kind, str(node.new_val), bool(place), before, after, skip)
+
+
+def _comment(node: Any, at: int) -> Iterator[Act]:
+    kind = kind_of(node.objtype)
+    if kind not in ("table", "column"):
+        yield acts.Other(at, f"comment on {kind}")
+        return
+    items = list(node.object.list.items)
+    table = dotted(items if kind == "table" else items[:-1])
+    column = "" if kind == "table" else words(items)[-1]
+    yield acts.Comment(at, table, column, str(node.comment))
 
 
 def _create_domain(node: Any, at: int) -> Iterator[Act]:
@@ -297,6 +332,7 @@ _MADE: dict[str, Callable[[Any, int], Iterator[Act]]] = {
     "create_function_stmt": _create_function,
     "create_table_as_stmt": _create_as,
     "view_stmt": _view,
+    "comment_stmt": _comment,
     "do_stmt": _do,
     "grant_stmt": _grant,
 }

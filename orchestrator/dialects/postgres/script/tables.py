@@ -8,10 +8,11 @@ from typing import Any
 from postgast import pg_query_pb2 as nodes
 
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Act, Column, Constraint, Name
+from orchestrator.dialects.postgres.script.acts import Act, Column, Constraint, Key, Name
 from orchestrator.dialects.postgres.script.expressions import (
     SERIAL,
     expression,
+    key,
     proven,
     relation,
     type_of,
@@ -71,6 +72,8 @@ _ACTIONS = {
 }
 
 
+_FOLLOWS = {"r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
+
 Spot = Callable[[int], int]
 """A byte of the parsed text → a character of the script."""
 
@@ -90,7 +93,19 @@ def constraint(node: Any, at: int, column: str = "") -> Constraint:
         str(node.indexname),
         not node.skip_validation,
         proven(node.raw_expr) if checked else tuple(keys) if kind in ("not null", "primary key") else (),
+        tuple(words(node.pk_attrs)),
+        _FOLLOWS.get(str(node.fk_del_action), "no action"),
+        _FOLLOWS.get(str(node.fk_upd_action), "no action"),
+        tuple(words(node.including)),
+        tuple(_excluded(each.list.items) for each in node.exclusions),
+        expression(node.where_clause) if node.HasField("where_clause") else None,
+        str(node.access_method),
     )
+
+
+def _excluded(items: Any) -> Key:
+    element, operator = items
+    return key(element.index_elem, operator.list.items)
 
 
 def column(node: Any, spot: Spot) -> Column:
@@ -103,8 +118,9 @@ def column(node: Any, spot: Spot) -> Column:
             made["default"] = expression(part.raw_expr)
         elif part.contype == nodes.CONSTR_GENERATED:
             made["generated"] = "stored" if part.generated_kind == "s" else "virtual"
+            made["computed"] = expression(part.raw_expr)
         elif part.contype == nodes.CONSTR_IDENTITY:
-            made["identity"] = True
+            made["identity"] = "always" if part.generated_when == "a" else "by default"
         elif part.contype == nodes.CONSTR_NOTNULL:
             made["not_null"] = True
         elif part.contype in _KINDS:
@@ -182,7 +198,7 @@ _COMMANDS: dict[int, Callable[[Any, Name, int], Act]] = {
     nodes.AT_ColumnDefault: _set_default,
     nodes.AT_AddConstraint: lambda c, t, at: acts.AddConstraint(at, t, constraint(getattr(c, "def").constraint, at)),
     nodes.AT_ValidateConstraint: lambda c, t, at: acts.ValidateConstraint(at, t, str(c.name)),
-    nodes.AT_DropConstraint: lambda c, t, at: acts.DropConstraint(at, t, str(c.name), _cascades(c)),
+    nodes.AT_DropConstraint: lambda c, t, at: acts.DropConstraint(at, t, str(c.name), _cascades(c), c.missing_ok),
     nodes.AT_AttachPartition: _attach,
     nodes.AT_DetachPartition: _detach,
 }

@@ -1,0 +1,29 @@
+"""golang-migrate: ``VERSION_name.up.sql`` and ``.down.sql``, a file being one message and so one transaction by itself."""
+
+from __future__ import annotations
+
+from orchestrator.core.errors import Invalid
+from orchestrator.core.exported import Exported
+from orchestrator.exporting._model import Files, Start, Tool, comments, numbered, script, stamp
+
+
+def _write(exported: Exported, start: Start) -> Files:
+    files: Files = {}
+    for number, folder, name, unit in numbered(exported):
+        version = stamp(start, number) if start.after is None else _after(start.after, number)
+        for way, statements in (("up", unit.up), ("down", unit.down)):
+            files[f"{folder}/{version}_{name}.{way}.sql"] = comments(unit) + script(statements)
+    return files
+
+
+def _after(last: str, number: int) -> str:
+    """The version that follows, as wide as the team writes them. Raises Invalid."""
+    if not last.isdigit():
+        raise Invalid(f"--after {last}: golang-migrate numbers its versions", "name the last version, such as 000041")
+    return str(int(last) + number).zfill(len(last))
+
+
+plugin = Tool(
+    _write,
+    "Copy a phase's files into the directory of migrations, and migrate up. Without x-multi-statement: a file is one message.",
+)

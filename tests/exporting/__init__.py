@@ -1,0 +1,1 @@
+"""Changes in the files of other migration tools leave what orch leaves, and lead back."""
