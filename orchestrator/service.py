@@ -15,12 +15,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator import homecoming, statuses, together
+from orchestrator.core.arrival import arrived
 from orchestrator.core.audit import Anchor, Problem
 from orchestrator.core.errors import Blocked, Invalid, Waiting
 from orchestrator.core.progress import Listener, Progress, nobody
 from orchestrator.core.reckoning import reckon
 from orchestrator.core.status import Status
-from orchestrator.core.view import Diagnosis, Identity, PlanView, StepView
+from orchestrator.core.view import CommandView, Diagnosis, Identity, PlanView, RunningView, StepView
 from orchestrator.engine.lease import TTL
 from orchestrator.refusals import explained
 from state import freezes, known, queries
@@ -33,21 +34,8 @@ if TYPE_CHECKING:
     from orchestrator.core.locks import TargetLocks
     from orchestrator.core.ports import Target
     from orchestrator.core.reading import Usage
+    from orchestrator.refreshing import Fleet
 
-FORWARD = (
-    State.PLANNED,
-    State.EXPANDING,
-    State.EXPANDED,
-    State.BACKFILLING,
-    State.BACKFILLED,
-    State.SWITCHING,
-    State.SWITCHED,
-    State.CONTRACTING,
-    State.CONTRACTED,
-    State.PURGING,
-    State.COMPLETED,
-)
-"""The way forward: asking for a state that lies behind must do nothing, least of all contract."""
 POLL = 1.0
 """Seconds between looks at a closed gate while ``advance --wait`` waits."""
 
@@ -154,6 +142,13 @@ class Service:
         with explained(), self._registry.reading() as connection:
             return [statuses.status(each, full=False) for each in known.everything(connection)]
 
+    def fleet(self, before: Fleet | None = None) -> Fleet:
+        """Every Change as ``statuses`` tells it, reading again only what moved since ``before``."""
+        from orchestrator.refreshing import refreshed
+
+        with explained(), self._registry.reading() as connection:
+            return refreshed(connection, before)
+
     def gate_steps(self, change_id: str) -> tuple[StepView, ...]:
         """What the gate ahead will run: exact SQL, locks and undo."""
         from orchestrator import compiling, gates
@@ -176,6 +171,20 @@ class Service:
         """The last events of all Changes, in order."""
         with explained(), self._registry.reading() as connection:
             return queries.latest(connection, limit)
+
+    def commands(self, *, after: int = 0, limit: int = 200) -> tuple[CommandView, ...]:
+        """What was last sent to the targets by any worker, after a sequence number, and how it ended; oldest first."""
+        from orchestrator import commands
+
+        with explained(), self._registry.reading() as connection:
+            return commands.last(connection, self._target, after, limit)
+
+    def running(self) -> tuple[RunningView, ...]:
+        """What sessions of ours do on the targets at this moment, whichever worker's they are."""
+        with explained(), self._registry.reading() as connection:
+            changes = [row.id for row in queries.changes(connection)]
+        with explained():
+            return tuple(each for name in self._config.targets for each in self._target(name).doing(changes))
 
     def hints(self, stopped: threading.Event) -> Iterator[str]:
         """The Change of each event as it is appended, until ``stopped``; first of all an empty one, once it listens.
@@ -522,14 +531,10 @@ def _captured(path: str | None) -> Usage | None:
 
 def _arrived(row: ChangeRow, through: State | None) -> bool:
     """Whether ``through`` is reached or passed, or nothing is left to do. Raises Blocked when it can never be reached."""
-    if row.state is through or _lies_behind(through, row.state):
+    if through is not None and arrived(row.state, through):
         return True
     if row.state not in TERMINAL:
         return False
     if through is not None:
         raise Blocked(f"{row.id} is {row.state.value}, and never {through.value} again", f"orch audit {row.id}")
     return True
-
-
-def _lies_behind(through: State | None, state: State) -> bool:
-    return through in FORWARD and state in FORWARD[FORWARD.index(through) :]

@@ -53,12 +53,12 @@ class AuditScreen(ChangeScreen):
     """The events above, the one under the cursor below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Open change", key_display="enter"),
-        Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("f", "follow", "Follow", key_display="f"),
-        Binding("c", "check", "Check chain", key_display="c"),
-        Binding("w", "export", "Write file", key_display="w"),
-        Binding("escape", "clear", "Clear filter", show=False),
+        Binding("enter", "open", "Open change", key_display="enter", id="open"),
+        Binding("slash", "filter", "Filter", key_display="/", id="filter"),
+        Binding("f", "follow", "Follow", key_display="f", id="follow"),
+        Binding("c", "check", "Check chain", key_display="c", id="verify"),
+        Binding("w", "export", "Write file", key_display="w", id="write"),
+        Binding("escape", "clear", "Clear filter", show=False, id="clear"),
     ]
 
     def __init__(self) -> None:

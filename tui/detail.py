@@ -35,9 +35,9 @@ class DetailScreen(ChangeScreen):
     """Seconds between two looks at locks while this is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back", key_display="esc"),
+        Binding("escape", "back", "Back", key_display="esc", id="back"),
         *ChangeScreen.ASKS,
-        Binding("v", "sql", "SQL", key_display="v"),
+        Binding("v", "sql", "SQL", key_display="v", id="sql"),
     ]
 
     def __init__(self, change: str) -> None:

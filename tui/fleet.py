@@ -34,12 +34,12 @@ class FleetList(LineView):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"fleet--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("g,home", "move(-1000000)", "Top", show=False),
-        Binding("G,end", "move(1000000)", "Bottom", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False, id="up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="page_up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="page_down"),
+        Binding("g,home", "move(-1000000)", "Top", show=False, id="top"),
+        Binding("G,end", "move(1000000)", "Bottom", show=False, id="bottom"),
     ]
 
     class Moved(Message):
@@ -108,12 +108,12 @@ class FleetScreen(ChangeScreen):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Open", key_display="enter"),
+        Binding("enter", "open", "Open", key_display="enter", id="open"),
         *ChangeScreen.ASKS,
-        Binding("H", "everything", "Hold all", key_display="H"),
-        Binding("v", "sql", "SQL", show=False),
-        Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("escape", "clear", "Clear filter", show=False),
+        Binding("H", "everything", "Hold all", key_display="H", id="hold_all"),
+        Binding("v", "sql", "SQL", show=False, id="sql"),
+        Binding("slash", "filter", "Filter", key_display="/", id="filter"),
+        Binding("escape", "clear", "Clear filter", show=False, id="clear"),
     ]
 
     def __init__(self) -> None:

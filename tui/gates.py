@@ -37,11 +37,11 @@ class GatesScreen(ChangeScreen):
     """The inbox above, the gate under the cursor below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Open", key_display="enter"),
+        Binding("enter", "open", "Open", key_display="enter", id="open"),
         *ChangeScreen.ASKS,
-        Binding("v", "sql", "SQL", key_display="v"),
-        Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("escape", "clear", "Clear filter", show=False),
+        Binding("v", "sql", "SQL", key_display="v", id="sql"),
+        Binding("slash", "filter", "Filter", key_display="/", id="filter"),
+        Binding("escape", "clear", "Clear filter", show=False, id="clear"),
     ]
 
     def __init__(self) -> None:

@@ -36,14 +36,15 @@ def header_line(world: World, width: int) -> Line:
     """Where this screen is connected, as whom, how fresh it is, and the UTC clock, in words as far as there is room."""
     clock = f"{world.now:%H:%M:%SZ} "
     state = connection(world)
+    only = "  READ-ONLY" if world.read_only else ""
     for before, after in _places(world):
-        if len(before) + len(state[0]) + len(after) + len(clock) + 2 <= width:
+        if len(before) + len(state[0]) + len(only) + len(after) + len(clock) + 2 <= width:
             break
     else:
         before, after = " ", ""
-    used = len(before) + len(state[0]) + len(after)
+    used = len(before) + len(state[0]) + len(only) + len(after)
     gap = pad(clock, width - used, right=True) if width - used > len(clock) else ""
-    return line(width, (before, Role.TITLE), state, (after, Role.PLAIN), (gap, Role.MUTED))
+    return line(width, (before, Role.TITLE), state, (only, Role.WARN), (after, Role.PLAIN), (gap, Role.MUTED))
 
 
 def _places(world: World) -> list[tuple[str, str]]:

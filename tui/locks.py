@@ -40,8 +40,8 @@ class LocksScreen(ChangeScreen):
     LOOKS = NEAR
     """Seconds between two looks while this is shown."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Open change", key_display="enter"),
-        Binding("K", "cancel_backend", "Cancel backend", key_display="K"),
+        Binding("enter", "open", "Open change", key_display="enter", id="open"),
+        Binding("K", "cancel_backend", "Cancel backend", key_display="K", id="cancel_backend"),
     ]
 
     def compose(self) -> ComposeResult:

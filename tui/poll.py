@@ -12,12 +12,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from orchestrator.core.errors import OrchError
-from orchestrator.core.status import Status
 from orchestrator.core.view import Identity
 from tui.backfillmodel import Rates
 from tui.calls import in_thread
 from tui.live import Live, Reading
-from tui.service import Service
+from tui.service import Fleet, Service
 from tui.viewmodel import World
 
 PATIENCE = 10.0
@@ -30,7 +29,7 @@ class Poll:
 
     def __init__(self, service: Service, clock: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
         self._service, self._clock, self._monotonic = service, clock, monotonic
-        self._statuses: tuple[Status, ...] = ()
+        self._fleet: Fleet | None = None
         self._rates = Rates()
         self._identity: Identity | None = None
         self._heard: float | None = None
@@ -42,7 +41,8 @@ class Poll:
     def world(self, busy: str = "") -> World:
         """What is known now."""
         age = None if self._heard is None else self._monotonic() - self._heard
-        known = World(self._clock(), self._statuses, self._identity, age, self._trouble, self._next_step, busy)
+        statuses = self._fleet.statuses if self._fleet is not None else ()
+        known = World(self._clock(), statuses, self._identity, age, self._trouble, self._next_step, busy)
         return replace(known, rates=self._rates)
 
     def hint(self) -> None:
@@ -70,30 +70,30 @@ class Poll:
     async def ask(self, began: float, wanted: Mapping[Live, Reading]) -> dict[Live, object]:
         """Read statuses, and what each screen wants besides. Never raises what the service raised."""
 
-        def read() -> tuple[Identity, tuple[Status, ...], dict[Live, object]]:
+        def read() -> tuple[Identity, Fleet, dict[Live, object]]:
             identity = self._identity or self._service.identity()
-            statuses = tuple(self._service.statuses())
-            return identity, statuses, {s: _tried(r, self._service) for s, r in wanted.items()}
+            fleet = self._service.fleet(self._fleet)
+            return identity, fleet, {s: _tried(r, self._service) for s, r in wanted.items()}
 
         try:
-            identity, statuses, answers = await in_thread(read)
+            identity, fleet, answers = await in_thread(read)
         except OrchError as error:
             self._failed(began, error.message, error.next_step)
         except Exception as error:
             self._failed(began, f"{type(error).__name__}: {error}", "")
         else:
-            return answers if self._told(began, identity, statuses) else {}
+            return answers if self._told(began, identity, fleet) else {}
         finally:
             self._hanging.remove(began)
             self._rest = 2 * self._monotonic() - began
         return {}
 
-    def _told(self, began: float, identity: Identity, statuses: tuple[Status, ...]) -> bool:
+    def _told(self, began: float, identity: Identity, fleet: Fleet) -> bool:
         """Take an answer in, unless a later one came first."""
         if self._heard is not None and began < self._heard:
             return False
-        self._identity, self._statuses, self._heard = identity, statuses, began
-        self._rates = self._rates.after(began, self._clock(), statuses)
+        self._identity, self._fleet, self._heard = identity, fleet, began
+        self._rates = self._rates.after(began, self._clock(), fleet.statuses)
         self._trouble, self._next_step = "", ""
         return True
 

@@ -14,8 +14,16 @@ from typing import Any, Protocol
 from orchestrator.core.audit import Problem
 from orchestrator.core.locks import TargetLocks
 from orchestrator.core.status import Status
-from orchestrator.core.view import Identity, StepView
+from orchestrator.core.view import CommandView, Identity, RunningView, StepView
 from state.model import EventRow, GateName
+
+
+class Fleet(Protocol):
+    """What the service answers about all changes, and takes back."""
+
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        """Every change."""
 
 
 class Service(Protocol):
@@ -24,8 +32,8 @@ class Service(Protocol):
     def identity(self) -> Identity:
         """Where this client is connected, and as whom."""
 
-    def statuses(self) -> list[Status]:
-        """Every change."""
+    def fleet(self, before: Any = None) -> Fleet:
+        """Every change; ``before`` is the last answer, so that only what moved is read."""
 
     def status(self, change_id: str) -> Status:
         """One change in full."""
@@ -47,6 +55,12 @@ class Service(Protocol):
 
     def audit_verify(self) -> list[Problem]:
         """What does not fit in the history, or between it and the rows; reads all of it."""
+
+    def commands(self, *, after: int = 0, limit: int = 200) -> tuple[CommandView, ...]:
+        """What workers last sent to the targets, oldest first."""
+
+    def running(self) -> tuple[RunningView, ...]:
+        """What sessions of ours do on the targets now."""
 
     def hints(self, stopped: threading.Event) -> Iterator[str]:
         """The change of each event as it is appended, until ``stopped``; first of all an empty one, once it listens."""

@@ -74,6 +74,7 @@ class World:
     trouble: str = ""
     next_step: str = ""
     busy: str = ""
+    read_only: bool = False
     limit: float = field(default=5.0)
     locks: Locks | None = None
     rates: Rates = field(default_factory=Rates)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import acting, light, linting, reading, rehearsing, saying, screens, wiring
+from orchestrator.cli import acting, light, linting, reading, rehearsing, saying, screens, watching, wiring
 from orchestrator.cli.failures import guarded
 from orchestrator.cli.text import out
 from orchestrator.cli.wiring import ConfigFile, Url
@@ -37,6 +37,7 @@ for _verb in (
     acting.approve,
     acting.reject,
     reading.verify,
+    watching.watch,
     acting.pause,
     acting.resume,
     acting.tune,

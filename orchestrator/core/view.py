@@ -33,6 +33,34 @@ class StepView:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandView:
+    """What happened to a Step on its target. ``outcome``: started, done, failed, undone, lost, found; ``sql`` was sent."""
+
+    seq: int
+    at: str
+    actor: str
+    change: str
+    ordinal: int
+    outcome: str
+    description: str
+    sql: tuple[str, ...]
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunningView:
+    """A session of ours at work on a target. ``sql`` holds no value; ``waits`` is PostgreSQL's wait event, if any."""
+
+    pid: int
+    change: str
+    ordinal: int
+    seconds: float
+    state: str
+    waits: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlanView:
     """A Plan in full, as ``orch plan`` prints it."""
 

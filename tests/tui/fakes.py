@@ -10,7 +10,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from orchestrator.core.errors import Invalid, OrchError, Stale
 from orchestrator.core.gate import GateStatus, Requirement
 from orchestrator.core.locks import LockSession, LockWait, TargetLocks
 from orchestrator.core.status import TOGETHER, LeaseView, Status
-from orchestrator.core.view import Identity, StepView
+from orchestrator.core.view import CommandView, Identity, RunningView, StepView
 from state.machine import TERMINAL
 from state.model import (
     Approval,
@@ -217,6 +217,21 @@ LOCKS = (
     ),
 )
 
+EMAIL = "orders-customer-email"
+SENT = (
+    CommandView(2, "2026-11-20T13:02:11Z", "worker-1", EMAIL, 1, "started", "add column", ("ALTER TABLE a",), ""),
+    CommandView(3, "2026-11-20T13:02:12Z", "worker-1", EMAIL, 1, "done", "add column", (), ""),
+    CommandView(5, "2026-11-20T13:58:02Z", "worker-2", "items-sku-notnull", 2, "failed", "add constraint", (), "55P03"),
+)
+AT_WORK = RunningView(48213, "users-email-citext", 3, 12.4, "active", "Lock: relation", "UPDATE users SET x = '…'")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the service answers about all changes."""
+
+    statuses: tuple[Status, ...]
+
 
 class FakeService:
     """Keeps changes in a list; records every request; breaks and hangs when told to."""
@@ -227,6 +242,9 @@ class FakeService:
         self.blocked = LOCKS
         self.spoken: list[str] = []
         self.problems: list[Problem] = []
+        self.sent = SENT
+        self.at_work: tuple[RunningView, ...] = (AT_WORK,)
+        self.target_gone: OrchError | None = None
         self.asked: list[tuple[str, str, str | None, int | None]] = []
         self.broken: OrchError | None = None
         self.refuse: OrchError | None = None
@@ -250,6 +268,9 @@ class FakeService:
     def statuses(self) -> list[Status]:
         self._reach()
         return list(self.changes.values())
+
+    def fleet(self, before: object = None) -> Shown:
+        return Shown(tuple(self.statuses()))
 
     def status(self, change_id: str) -> Status:
         self._reach()
@@ -291,6 +312,16 @@ class FakeService:
             raise self.refuse
         self.asked.append((f"cancel {target} {'active' if active else 'asleep'}", str(pid), reason, None))
         return f"backend {pid}: ended"
+
+    def commands(self, *, after: int = 0, limit: int = 200) -> tuple[CommandView, ...]:
+        self._reach()
+        return tuple(each for each in self.sent if each.seq > after)[-limit:]
+
+    def running(self) -> tuple[RunningView, ...]:
+        self._reach()
+        if self.target_gone is not None:
+            raise self.target_gone
+        return self.at_work
 
     def _ask(self, verb: str, change: str, reason: str | None, version: int | None) -> Status:
         self._reach()

@@ -22,6 +22,8 @@ from tui.screenshot import screen_text
 
 __all__ = ["shop"]
 NEVER = 3600.0
+HERE = "datname = current_database()"
+"""Other tests listen on the same server."""
 
 
 def eventually(condition: Callable[[], object]) -> None:
@@ -60,7 +62,7 @@ async def test_a_killed_listener_comes_back_by_itself(
 ) -> None:
     monkeypatch.setattr(tui.app, "INTERVAL", NEVER)
     admin = connect()
-    pids = "SELECT pid FROM pg_stat_activity WHERE application_name = 'orch-tui-listen'"
+    pids = f"SELECT pid FROM pg_stat_activity WHERE application_name = 'orch-tui-listen' AND {HERE}"
     async with running(shop, monotonic=None) as (app, pilot):
         await until(pilot, lambda: app._hints.listening, "it listens")
         (before,) = admin.execute(pids).fetchall()
@@ -78,7 +80,10 @@ def test_a_listener_ends_when_it_is_told_to(shop: Service, connect: Connect) -> 
     listening.start()
     eventually(
         lambda: (
-            connect().execute("SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN orch'").fetchone() == (1,)
+            connect()
+            .execute(f"SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN orch' AND {HERE}")
+            .fetchone()
+            == (1,)
         )
     )
     submit(shop, "orders-note")
