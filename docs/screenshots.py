@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -45,7 +47,31 @@ def main() -> None:
         shoot(service, IMAGES / "gate.svg", (100, 30), ("j", "A"))
         service.pause("orders-customer-email", reason="the pictures are taken")
         filling.join()
+        with _queue(url):
+            shoot(service, IMAGES / "locks.svg", (110, 20), ("3",))
+        shoot(service, IMAGES / "audit.svg", (120, 24), ("4",))
         service.close()
+
+
+@contextmanager
+def _queue(url: str) -> Iterator[None]:
+    """A report that sleeps in its transaction, a migration that waits for it, and the shop behind both."""
+    with ExitStack() as stack:
+        names = ("nightly-report", "somebody's migration", "shop@2.41")
+        report, migration, shopper = (
+            stack.enter_context(psycopg.connect(url, autocommit=True, application_name=name)) for name in names
+        )
+        report.execute("BEGIN; SELECT count(*) FROM orders")
+        wanted = ((migration, "ALTER TABLE orders ADD COLUMN seen int"), (shopper, "SELECT * FROM orders WHERE id = 7"))
+        waiting = []
+        for link, statement in wanted:
+            waiting.append(threading.Thread(target=link.execute, args=(statement,)))
+            waiting[-1].start()
+            time.sleep(0.5)
+        yield
+        report.execute("ROLLBACK")
+        for thread in waiting:
+            thread.join()
 
 
 def _advance(service: Service, change: str, state: State) -> None:

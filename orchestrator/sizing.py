@@ -6,7 +6,8 @@ the question never waits behind one, and where there is no answer the plan is sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestrator.core.catalog import TableName
@@ -27,6 +28,10 @@ SELECT coalesce(sum(CASE WHEN c.reltuples > 0 THEN c.reltuples::bigint
 """
 
 
+PATIENCE = 2.0
+"""Seconds after which the plan is shown without sizes: a screen asks for it beside what must stay fresh."""
+
+
 def table_of(step: Any) -> TableName | None:
     """The table that a Step is about; None where it is about none, or about more than that."""
     table = getattr(getattr(step, "sync", step), "table", None)
@@ -34,8 +39,16 @@ def table_of(step: Any) -> TableName | None:
 
 
 def sizes(plan: Plan, target: Target) -> Mapping[TableName, Size]:
-    """Of the tables that are there; nothing where the target does not answer."""
+    """Of the tables that are there; nothing where the target does not answer within PATIENCE."""
     tables = {table for planned in plan.steps if (table := table_of(planned.step)) is not None}
+    found: list[Mapping[TableName, Size]] = []
+    asking = threading.Thread(target=lambda: found.append(_asked(tables, target)), name="orch-sizes", daemon=True)
+    asking.start()
+    asking.join(PATIENCE)
+    return found[0] if found else {}
+
+
+def _asked(tables: Iterable[TableName], target: Target) -> Mapping[TableName, Size]:
     try:
         with explained(), target.overlooking() as reader:
             found = {table: reader.rows(_SIZE, (table.schema, table.name))[0] for table in tables}

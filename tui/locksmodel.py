@@ -153,7 +153,12 @@ def remedy(target: TargetLocks, session: LockSession) -> tuple[bool, str]:
         return False, f"not from here: it is ours; p pauses {session.change or 'its change'} after the batch in hand"
     if session.pid == 0:
         return False, "not from here: COMMIT PREPARED or ROLLBACK PREPARED, see pg_prepared_xacts"
-    if session.started is None or not target.stands_in_the_way(session.pid):
+    if session.started is None:
+        return (
+            False,
+            "not from here: the login of the target's url lacks pg_read_all_stats, so it cannot be known again",
+        )
+    if not target.stands_in_the_way(session.pid):
         return False, "not from here: nobody waits for it"
     if session.state == "active":
         return True, "cancels the statement it runs; the session goes on"

@@ -131,7 +131,7 @@ def _retrying(run: Run, planned: PlannedStep, once: Callable[[Run, Session, Plan
             if patience.over:
                 raise Waiting(
                     f"step {planned.ordinal} ({planned.description}) got no lock in {patience.attempt} tries: {error}",
-                    f"see who holds the lock (pg_blocking_pids), then orch advance {run.change.id}",
+                    f"see who holds the lock (3 in orch tui), then orch advance {run.change.id}",
                 ) from error
             run.tell("step.retry", f"try {patience.attempt} of {TRIES}: {error}", planned.ordinal)
             time.sleep(jittered(min(0.2 * patience.attempt, 3.0)))

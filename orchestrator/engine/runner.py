@@ -112,7 +112,7 @@ def _told(change_id: str) -> Iterator[None]:
     except LockNotGranted as error:  # not even to look; whatever is sent waits visibly in ddl.py
         raise Waiting(
             f"a table of {change_id} is locked by somebody else: {error}",
-            f"see who holds the lock (pg_blocking_pids), then orch advance {change_id}",
+            f"see who holds the lock (3 in orch tui), then orch advance {change_id}",
         ) from error
     except ConnectionLost as error:
         raise OrchError(f"the connection to the target was lost: {error}", f"orch advance {change_id}") from error

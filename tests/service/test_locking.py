@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -61,6 +63,22 @@ def blocking(world: World, connect: Connect) -> Iterator[Blocking]:
     blocking = Blocking(lambda **options: psycopg.connect(world.url, **{"autocommit": True, **options}))
     yield blocking
     blocking.over()
+
+
+@contextmanager
+def unseeing(world: World) -> Iterator[Service]:
+    """A service whose login may read the registry and nothing else."""
+    role = f"blind_{uuid.uuid4().hex[:8]}"
+    world.run(
+        f"CREATE ROLE {role} LOGIN",
+        f"GRANT USAGE ON SCHEMA orch TO {role}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA orch TO {role}",
+    )
+    try:
+        with world.as_role(role) as service:
+            yield service
+    finally:
+        world.run(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
 def _of(world: World, blocking: Blocking) -> tuple[TargetLocks, LockSession]:
@@ -171,3 +189,19 @@ def test_a_target_that_cannot_be_read_says_so_and_hides_no_other(world: World) -
     assert (good.target, good.trouble) == ("shop", "")
     assert "unreachable" in lost.trouble
     assert replace(lost, trouble="") == TargetLocks("lost")
+
+
+def test_a_login_that_sees_little_sees_who_blocks_whom_and_can_end_nobody(world: World, blocking: Blocking) -> None:
+    seen, holder = _of(world, blocking)
+    assert holder.started is not None
+    with unseeing(world) as service:
+        (little,) = service.locks()
+        assert [(w.waiter, w.blocker, w.what) for w in little.waits] == [
+            (w.waiter, w.blocker, w.what) for w in seen.waits
+        ]
+        found = little.session(holder.pid)
+        assert found is not None
+        assert (found.started, found.statement) == (None, "<insufficient privilege>")
+        with pytest.raises(Stale, match="nothing was done"):
+            service.cancel(seen.target, holder.pid, holder.started, active=False, reason="x")
+    assert blocking.thread.is_alive()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import time
+
 import psycopg
 
 from orchestrator.config import Config, TargetConfig
@@ -36,9 +39,21 @@ def test_a_table_that_is_made_only_now_has_no_size(world: World) -> None:
 
 def test_without_the_target_the_plan_is_shown_all_the_same(world: World) -> None:
     world.submit(COPY)
-    away = Config(world.url, {"shop": TargetConfig("shop", "postgresql://nobody@127.0.0.1:1/none")})
+    assert _rows(world, "postgresql://nobody@127.0.0.1:1/none") == {None}
+
+
+def test_a_target_that_never_answers_is_not_waited_for(world: World) -> None:
+    world.submit(COPY)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        began = time.monotonic()
+        assert _rows(world, f"postgresql://nobody@127.0.0.1:{deaf.getsockname()[1]}/none") == {None}
+        assert time.monotonic() - began < 8  # a connection is given 10 s
+
+
+def _rows(world: World, url: str) -> set[int | None]:
+    """What is known of the tables when the target is looked for at another place."""
     target = world.service.status("change").target
-    with Service(Config(world.url, {target: TargetConfig(target, away.targets["shop"].url)})) as service:
+    with Service(Config(world.url, {target: TargetConfig(target, url)})) as service:
         steps = service.gate_steps("change")
     assert steps
-    assert {step.rows for step in steps} == {None}
+    return {step.rows for step in steps}

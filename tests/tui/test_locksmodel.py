@@ -53,6 +53,7 @@ def test_a_sleeper_is_ended_a_statement_cancelled_and_ours_paused() -> None:
         "not from here: it is ours; p pauses carts-drop-legacy after the batch in hand",
     )
     assert not remedy(SHOP, APP)[0]
+    assert "lacks pg_read_all_stats" in remedy(SHOP, replace(BATCH, started=None))[1]
     assert "pg_prepared_xacts" in remedy(SHOP, replace(BATCH, pid=0))[1]
 
 
