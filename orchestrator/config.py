@@ -45,10 +45,11 @@ class TargetConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The Registry and every Target by name."""
+    """The Registry, every Target by name, and the table ``tui`` as it stands in the file: the terminal UI judges it."""
 
     registry_url: str = field(repr=False)
     targets: Mapping[str, TargetConfig]
+    tui: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def default_target(self) -> TargetConfig | None:
@@ -65,7 +66,7 @@ class Config:
             return found
         if name:
             raise Invalid(
-                f"target {name!r} is not configured; {_nearest(name, self.targets)}",
+                f"target {name!r} is not configured; {nearest(name, self.targets)}",
                 f"add [targets.{name}] to {FILE}, or name one of: {known}",
             )
         raise Invalid(
@@ -108,14 +109,14 @@ def load(
     named = "ORCH_REGISTRY_URL" if registry else f"{where}: registry"
     registry = registry or data.get("registry")
     if registry is not None:
-        return Config(_resolve(registry, named, env), targets)
+        return Config(_resolve(registry, named, env), targets, data.get("tui", {}))
     default = Config("", targets).default_target
     if default is None:
         raise Invalid(
             f"{where}: there are several targets, and no registry",
             'write `registry = "env:ORCH_REGISTRY_URL"` at its top',
         )
-    return Config(default.url, targets)
+    return Config(default.url, targets, data.get("tui", {}))
 
 
 def _overridden(targets: dict[str, TargetConfig], url: str) -> dict[str, TargetConfig]:
@@ -137,7 +138,9 @@ def _file(path: str | Path | None) -> tuple[str, dict[str, Any]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         why = error if isinstance(error, tomllib.TOMLDecodeError) else "it is not UTF-8"
         raise Invalid(f"{file} is not valid TOML: {why}", "correct the file") from None
-    _known(data, ("registry", "targets"), str(file))
+    only_known(data, ("registry", "targets", "tui"), str(file))
+    if not isinstance(data.get("tui", {}), dict):
+        raise Invalid(f"{file}: tui must be a table", "write [tui] and its settings below it")
     return str(file), data
 
 
@@ -150,7 +153,7 @@ def _targets(tables: Any, where: str, env: Mapping[str, str], *, skip: bool) -> 
 
 def _target(name: str, table: dict[str, Any], where: str, env: Mapping[str, str], replaced: bool) -> TargetConfig:
     place = f"{where}: targets.{name}"
-    _known(table, ("url", "replicas", "rehearse_from"), place)
+    only_known(table, ("url", "replicas", "rehearse_from"), place)
     rows = table.get("rehearse_from", REHEARSE_FROM)
     if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
         raise Invalid(
@@ -182,13 +185,15 @@ def _resolve(value: Any, place: str, env: Mapping[str, str]) -> str:
     return value
 
 
-def _known(data: Mapping[str, Any], keys: tuple[str, ...], place: str) -> None:
+def only_known(data: Mapping[str, Any], keys: tuple[str, ...], place: str) -> None:
+    """Raise Invalid for a key of a table that nothing reads, naming the nearest one."""
     for key in data:
         if key not in keys:
-            raise Invalid(f"{place}: unknown key {key!r}; {_nearest(key, keys)}", "correct or remove the key")
+            raise Invalid(f"{place}: unknown key {key!r}; {nearest(key, keys)}", "correct or remove the key")
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant, or all of them."""
     near = difflib.get_close_matches(word, list(known), 1)
     return f"did you mean {near[0]!r}?" if near else f"valid: {', '.join(sorted(known))}"
 

@@ -16,6 +16,7 @@ _CLASSES: tuple[tuple[type[Exception], type[errors.OrchError]], ...] = (
     (registry.FenceLost, errors.LeaseLost),
     (registry.StaleView, errors.Stale),
     (registry.StaleApproval, errors.Stale),
+    (registry.Unreachable, errors.Unreachable),
     (registry.NotReady, errors.Invalid),
     (registry.UnknownChange, errors.Invalid),
     (registry.ReasonRequired, errors.Invalid),

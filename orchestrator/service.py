@@ -6,20 +6,22 @@ the gate, and writes through the store; nothing here remembers anything between 
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator import homecoming, statuses, together
+from orchestrator.core.arrival import arrived
 from orchestrator.core.audit import Anchor, Problem
 from orchestrator.core.errors import Blocked, Invalid, Waiting
 from orchestrator.core.progress import Listener, Progress, nobody
 from orchestrator.core.reckoning import reckon
 from orchestrator.core.status import Status
-from orchestrator.core.view import Diagnosis, Identity, PlanView, StepView
+from orchestrator.core.view import CommandView, Diagnosis, Identity, PlanView, RunningView, StepView
 from orchestrator.engine.lease import TTL
 from orchestrator.refusals import explained
 from state import freezes, known, queries
@@ -30,23 +32,11 @@ from state.store import Registry
 if TYPE_CHECKING:
     from orchestrator.config import Config
     from orchestrator.core.exported import Exported
+    from orchestrator.core.locks import TargetLocks
     from orchestrator.core.ports import Target
     from orchestrator.core.reading import Usage
+    from orchestrator.refreshing import Fleet
 
-FORWARD = (
-    State.PLANNED,
-    State.EXPANDING,
-    State.EXPANDED,
-    State.BACKFILLING,
-    State.BACKFILLED,
-    State.SWITCHING,
-    State.SWITCHED,
-    State.CONTRACTING,
-    State.CONTRACTED,
-    State.PURGING,
-    State.COMPLETED,
-)
-"""The way forward: asking for a state that lies behind must do nothing, least of all contract."""
 POLL = 1.0
 """Seconds between looks at a closed gate while ``advance --wait`` waits."""
 
@@ -161,6 +151,13 @@ class Service:
         with explained(), self._registry.reading() as connection:
             return [statuses.status(each, full=False) for each in known.everything(connection)]
 
+    def fleet(self, before: Fleet | None = None) -> Fleet:
+        """Every Change as ``statuses`` tells it, reading again only what moved since ``before``."""
+        from orchestrator.refreshing import refreshed
+
+        with explained(), self._registry.reading() as connection:
+            return refreshed(connection, before)
+
     def gate_steps(self, change_id: str) -> tuple[StepView, ...]:
         """What the gate ahead will run: exact SQL, locks and undo."""
         from orchestrator import compiling, gates
@@ -178,6 +175,33 @@ class Service:
             if change_id is not None:
                 queries.change(connection, change_id)
             return queries.events(connection, change_id, after_seq=after, limit=limit)
+
+    def latest_events(self, limit: int) -> list[EventRow]:
+        """The last events of all Changes, in order."""
+        with explained(), self._registry.reading() as connection:
+            return queries.latest(connection, limit)
+
+    def commands(self, *, after: int = 0, limit: int = 200) -> tuple[CommandView, ...]:
+        """What was last sent to the targets by any worker, after a sequence number, and how it ended; oldest first."""
+        from orchestrator import commands
+
+        with explained(), self._registry.reading() as connection:
+            return commands.last(connection, self._target, after, limit)
+
+    def running(self) -> tuple[RunningView, ...]:
+        """What sessions of ours do on the targets at this moment, whichever worker's they are."""
+        with explained(), self._registry.reading() as connection:
+            changes = [row.id for row in queries.changes(connection)]
+        with explained():
+            return tuple(each for name in self._config.targets for each in self._target(name).doing(changes))
+
+    def hints(self, stopped: threading.Event) -> Iterator[str]:
+        """The Change of each event as it is appended, until ``stopped``; first of all an empty one, once it listens.
+
+        A hint and never the fact: read again, and ask from time to time all the same. Raises Invalid when nothing is heard.
+        """
+        with explained():
+            yield from self._registry.hints(stopped)
 
     def audit_verify(self, *, anchor: str | None = None) -> list[Problem]:
         """Recompute the hash chain, fold every Change and compare every row; what does not agree.
@@ -198,6 +222,14 @@ class Service:
 
         with explained():
             return auditing.anchored(self._registry, path)
+
+    def locks(self) -> tuple[TargetLocks, ...]:
+        """Who waits for whom on each target; what cannot be read says so."""
+        from orchestrator import locking
+
+        with explained(), self._registry.reading() as connection:
+            changes = [row.id for row in queries.changes(connection)]
+        return locking.locks(map(self._target, self._config.targets), changes)
 
     def ready(self) -> list[str]:
         """Changes that a worker may run now: work in hand that nobody runs, and ready gates.
@@ -363,6 +395,16 @@ class Service:
             raise Invalid("a deploy has a name and a version, each in one line", f"orch attest {change_id} --help")
         return self._record(change_id, Command.ATTEST, said, version)
 
+    def cancel(self, target: str, pid: int, started: datetime, *, active: bool, reason: str) -> str:
+        """Cancel what a session in the way runs or, where it is not ``active``, end it; the history is told first.
+
+        Raises Stale where it is no longer as it was looked at, Blocked for sessions of ours and those in nobody's way.
+        """
+        from orchestrator import locking
+
+        with explained():
+            return locking.cancel(self._registry, self._target(target), pid, started, active=active, reason=reason)
+
     def freezes(self) -> tuple[Freeze, ...]:
         """What keeps phases from starting now."""
         with explained(), self._registry.reading() as connection:
@@ -498,14 +540,10 @@ def _captured(path: str | None) -> Usage | None:
 
 def _arrived(row: ChangeRow, through: State | None) -> bool:
     """Whether ``through`` is reached or passed, or nothing is left to do. Raises Blocked when it can never be reached."""
-    if row.state is through or _lies_behind(through, row.state):
+    if through is not None and arrived(row.state, through):
         return True
     if row.state not in TERMINAL:
         return False
     if through is not None:
         raise Blocked(f"{row.id} is {row.state.value}, and never {through.value} again", f"orch audit {row.id}")
     return True
-
-
-def _lies_behind(through: State | None, state: State) -> bool:
-    return through in FORWARD and state in FORWARD[FORWARD.index(through) :]

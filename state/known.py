@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Select, Table, cast, func, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Connection, DateTime, Select, Table, case, cast, func, select
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from state import freezes, queries, rows, tables
 from state.errors import UnknownChange
@@ -28,6 +28,7 @@ from state.model import (
     EventRow,
     Evidence,
     Freeze,
+    GateName,
     Glass,
     Rehearsed,
     StepRow,
@@ -83,6 +84,41 @@ def everything(connection: Connection) -> list[Known]:
     return _known(connection, queries.changes(connection))
 
 
+def some(connection: Connection, change_ids: Collection[str]) -> list[Known]:
+    """These Changes, in no order, for who only looks: without what their Steps are defined by, but for the switch of reads."""
+    query = select(tables.change).where(tables.change.c.id == func.any(list(change_ids)))
+    found = [rows.change_row(row) for row in connection.execute(query)]
+    return _known(connection, found, defined=False) if found else []
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What moves without an event: who runs a Change, and how far it is."""
+
+    lease: LeaseView
+    backfills: tuple[BackfillRow, ...]
+    comparisons: tuple[ComparisonRow, ...]
+
+
+def figures(connection: Connection, change_ids: Collection[str]) -> dict[str, Figures]:
+    """The figures of some Changes; comparisons of every gate."""
+    ids = list(change_ids)
+    backfills = _grouped(rows.backfill_row(row) for row in _of(connection, tables.backfill, ids, "ordinal"))
+    comparisons = _grouped(rows.comparison_row(row) for row in _of(connection, tables.comparison, ids, "name"))
+    return {
+        view.lease.change_id: Figures(
+            view, tuple(backfills[view.lease.change_id]), tuple(comparisons[view.lease.change_id])
+        )
+        for view in queries.leases(connection, ids)
+    }
+
+
+def with_figures(known: Known, figures_: Figures, now: datetime) -> Known:
+    """What is known of a Change, with other figures."""
+    here = tuple(each for each in figures_.comparisons if each.gate is GATE_AHEAD.get(known.change.state))
+    return replace(known, lease=figures_.lease, backfills=figures_.backfills, comparisons=here, now=now)
+
+
 def ended_lately(connection: Connection) -> list[Known]:
     """Changes that are over, and were not yet LATELY."""
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
@@ -90,11 +126,12 @@ def ended_lately(connection: Connection) -> list[Known]:
     return _known(connection, [change for change in over if now - change.updated_at < LATELY])
 
 
-def _known(connection: Connection, changes: Sequence[ChangeRow]) -> list[Known]:
+def _known(connection: Connection, changes: Sequence[ChangeRow], *, defined: bool = True) -> list[Known]:
     ids = [change.id for change in changes]
     resting = [change.id for change in changes if change.state in GATE_AHEAD]
     leases = {view.lease.change_id: view for view in queries.leases(connection, ids)}
-    steps = _grouped(rows.step_row(row) for row in _of(connection, tables.step, ids, "ordinal"))
+    found = _of(connection, tables.step, ids, "ordinal") if defined else _bare_steps(connection, ids)
+    steps = _grouped(map(rows.step_row, found))
     backfills = _grouped(rows.backfill_row(row) for row in _of(connection, tables.backfill, ids, "ordinal"))
     comparisons = _grouped(rows.comparison_row(row) for row in _of(connection, tables.comparison, resting, "name"))
     said = _of(connection, tables.approval_standing, resting if len(ids) > 1 else ids, "id")
@@ -151,6 +188,15 @@ def _words(
 def _of(connection: Connection, table: Table, ids: Collection[str], order: str) -> Sequence[Any]:
     column = table.c
     query = select(table).where(column.change_id == func.any(ids)).order_by(column.change_id, column[order])
+    return connection.execute(query).all()
+
+
+def _bare_steps(connection: Connection, ids: Collection[str]) -> Sequence[Any]:
+    column = tables.step.c
+    switches = column.phase == GateName.SWITCH_READS.value
+    bare = case((switches, column.definition), else_=cast({}, JSONB)).label("definition")
+    others = [each for each in column if each.name != "definition"]
+    query = select(*others, bare).where(column.change_id == func.any(ids)).order_by(column.change_id, column.ordinal)
     return connection.execute(query).all()
 
 

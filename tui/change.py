@@ -6,17 +6,22 @@ be blind.
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from orchestrator.core.status import Status
+from tui.clipboard import Copied
 from tui.confirm import Answer, IntentModal
 from tui.gate import GateModal
 from tui.intent import INTENTS, impossible
 from tui.live import Host
+from tui.permitted import why_not
+from tui.service import Service
 from tui.sql import SqlScreen
+from tui.tune import TuneModal
+from tui.tunemodel import nothing_to_tune
 from tui.viewmodel import World
 
 
@@ -24,13 +29,14 @@ class ChangeScreen(Screen[None]):
     """A screen with a selected change."""
 
     ASKS: ClassVar[list[BindingType]] = [
-        Binding("A", "ask('approve')", "Approve", key_display="A"),
-        Binding("D", "ask('reject')", "Reject", key_display="D"),
-        Binding("a", "ask('advance')", "Advance", key_display="a"),
-        Binding("p", "ask('pause')", "Pause", key_display="p"),
-        Binding("r", "ask('resume')", "Resume", key_display="r"),
-        Binding("X", "ask('abort')", "Abort", show=False),
-        Binding("u", "ask('undo')", "Undo", show=False),
+        Binding("A", "ask('approve')", "Approve", key_display="A", id="approve"),
+        Binding("D", "ask('reject')", "Reject", key_display="D", id="reject"),
+        Binding("a", "ask('advance')", "Advance", key_display="a", id="advance"),
+        Binding("p", "ask('pause')", "Pause", key_display="p", id="pause"),
+        Binding("r", "ask('resume')", "Resume", key_display="r", id="resume"),
+        Binding("t", "tune", "Tune", show=False, id="tune"),
+        Binding("X", "ask('abort')", "Abort", show=False, id="abort"),
+        Binding("u", "ask('undo')", "Undo", show=False, id="undo"),
     ]
 
     def __init__(self) -> None:
@@ -53,11 +59,14 @@ class ChangeScreen(Screen[None]):
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Nobody acts on data that may be old: such keys are shown, but disabled."""
+        """Nobody acts on data that may be old, or where one may only look: such keys are shown, but disabled."""
         del parameters
-        if action in ("ask", "sql", "everything") and not self.host.world.live:
-            return None
-        return True
+        return None if why_not(action, self.host.world) else True
+
+    def copied(self) -> Copied | None:
+        """The id of the change."""
+        status = self.selected()
+        return Copied("the id", status.change) if status else None
 
     def action_ask(self, verb: str) -> None:
         """Open the modal for ``verb`` on the selected change, or say why that is out of place."""
@@ -76,6 +85,30 @@ class ChangeScreen(Screen[None]):
                 self.host.send(verb, status.change, answer.reason, answer.version)
 
         self.app.push_screen(modal, answered)
+
+    def action_tune(self) -> None:
+        """Hold the backfill of the selected change to other settings, or say why that is out of place."""
+        status = self.selected()
+        if status is None:
+            return
+        if reason := nothing_to_tune(status):
+            self.notify(reason, severity="warning", markup=False)
+            return
+
+        def answered(asked: dict[str, Any] | None) -> None:
+            if asked is not None:
+                self._tune(status.change, asked)
+
+        self.app.push_screen(TuneModal(status), answered)
+
+    def _tune(self, change: str, asked: dict[str, Any]) -> None:
+        now = self.host.world.find(change)
+        version = now.version if now else None
+
+        def call(service: Service) -> str:
+            return f"tune {change}: {service.tune(change, asked, version=version).why}"
+
+        self.host.act(f"tune {change}", call)
 
     def action_sql(self) -> None:
         """Show what the gate ahead will run."""

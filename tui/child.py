@@ -38,6 +38,7 @@ def settings(config: Config) -> tuple[str, dict[str, str]]:
     for name, target in config.targets.items():
         replicas = ", ".join(kept(url) for url in target.replicas)
         lines += [f"[targets.{json.dumps(name)}]", f"url = {kept(target.url)}", f"replicas = [{replicas}]"]
+        lines.append(f"rehearse_from = {target.rehearse_from}")
     return "\n".join(lines) + "\n", environ
 
 

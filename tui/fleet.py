@@ -24,7 +24,7 @@ from tui.everything import EverythingModal
 from tui.header import Header
 from tui.headermodel import together
 from tui.line import Line, Role
-from tui.lines import LineView
+from tui.lines import Build, LineView
 from tui.live import Reading
 from tui.viewmodel import World, fleet_lines, heading, ordered
 
@@ -34,12 +34,12 @@ class FleetList(LineView):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"fleet--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("g,home", "move(-1000000)", "Top", show=False),
-        Binding("G,end", "move(1000000)", "Bottom", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False, id="up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="page_up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="page_down"),
+        Binding("g,home", "move(-1000000)", "Top", show=False, id="top"),
+        Binding("G,end", "move(1000000)", "Bottom", show=False, id="bottom"),
     ]
 
     class Moved(Message):
@@ -57,11 +57,16 @@ class FleetList(LineView):
 
     def show(self, world: World, wanted: str) -> None:
         """Show the World; the cursor follows its change."""
+        ids = [status.change for status in ordered(world.statuses, wanted)]
+        self.pick(ids, lambda width: fleet_lines(world, width, wanted))
+
+    def pick(self, ids: list[str], build: Build) -> None:
+        """Show one line for each id; the cursor follows the id it is on."""
         before, kept = self._cursor, self.selected
-        self._ids = [status.change for status in ordered(world.statuses, wanted)]
+        self._ids = ids
         last = max(len(self._ids) - 1, 0)
         self._cursor = self._ids.index(kept) if kept in self._ids else min(before, last)
-        self.update(lambda width: fleet_lines(world, width, wanted))
+        self.update(build)
         if self._cursor != before:
             self._place(before)
 
@@ -103,12 +108,12 @@ class FleetScreen(ChangeScreen):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Open", key_display="enter"),
+        Binding("enter", "open", "Open", key_display="enter", id="open"),
         *ChangeScreen.ASKS,
-        Binding("H", "everything", "Hold all", key_display="H"),
-        Binding("v", "sql", "SQL", show=False),
-        Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("escape", "clear", "Clear filter", show=False),
+        Binding("H", "everything", "Hold all", key_display="H", id="hold_all"),
+        Binding("v", "sql", "SQL", show=False, id="sql"),
+        Binding("slash", "filter", "Filter", key_display="/", id="filter"),
+        Binding("escape", "clear", "Clear filter", show=False, id="clear"),
     ]
 
     def __init__(self) -> None:
@@ -117,7 +122,7 @@ class FleetScreen(ChangeScreen):
 
     def compose(self) -> ComposeResult:
         """Header, list and side pane, filter, keys."""
-        yield Header()
+        yield Header("Fleet")
         with Horizontal(id="body"):
             with Vertical(id="list"):
                 names = LineView(lambda width: [heading(width)], id="names")
@@ -163,7 +168,7 @@ class FleetScreen(ChangeScreen):
         status, world = self.selected(), self.host.world
 
         def side(width: int) -> list[Line]:
-            return detail_lines(status, width, world.now, live=world.live) if status else []
+            return detail_lines(status, width, world.now, live=world.live, rates=world.rates) if status else []
 
         self.query_one("#side", LineView).update(side)
 

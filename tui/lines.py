@@ -15,9 +15,10 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
+from textual.selection import Selection
 from textual.strip import Strip
 
-from tui.line import Line, Role, ascii_only
+from tui.line import Line, Role, ascii_only, text_of
 
 Build = Callable[[int], Sequence[Line]]
 
@@ -27,10 +28,10 @@ class LineView(ScrollView, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{role.value}" for role in Role}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "Down", show=False),
-        Binding("k", "scroll_up", "Up", show=False),
-        Binding("g,home", "scroll_home", "Top", show=False),
-        Binding("G,end", "scroll_end", "Bottom", show=False),
+        Binding("down,j", "scroll_down", "Down", show=False, id="down"),
+        Binding("up,k", "scroll_up", "Up", show=False, id="up"),
+        Binding("g,home", "scroll_home", "Top", show=False, id="top"),
+        Binding("G,end", "scroll_end", "Bottom", show=False, id="bottom"),
     ]
 
     def __init__(self, build: Build | None = None, *, id: str | None = None) -> None:  # noqa: A002
@@ -87,7 +88,25 @@ class LineView(ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         segments = [Segment(self._text(t), self.style_of(r, at)) for t, r in self._lines[at]]
         strip = Strip(segments).crop_extend(0, width, self.style_of(Role.PLAIN, at))
-        return strip.apply_offsets(0, at)
+        return self._selected(strip, at).apply_offsets(0, at)
+
+    def _selected(self, strip: Strip, at: int) -> Strip:
+        """The line with what the mouse has selected marked."""
+        span = self.text_selection.get_span(at) if self.text_selection is not None else None
+        if span is None:
+            return strip
+        start, end = span[0], strip.cell_length if span[1] == -1 else span[1]
+        style = self.screen.get_component_rich_style("screen--selection")
+        marked = Strip([Segment(each.text, (each.style or Style()) + style) for each in strip.crop(start, end)])
+        return Strip.join([strip.crop(0, start), marked, strip.crop(end, strip.cell_length)])
+
+    def get_selection(self, selection: Selection) -> tuple[str, str]:
+        """The text that the mouse has selected."""
+        return selection.extract("\n".join(text_of(line).rstrip() for line in self._lines)), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """Mark it."""
+        self.refresh()
 
     def _text(self, text: str) -> str:
         return ascii_only(text) if self._plain else text

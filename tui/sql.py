@@ -14,7 +14,8 @@ from textual.widgets import Footer
 
 from orchestrator.core.errors import OrchError
 from orchestrator.core.view import StepView
-from tui.detailmodel import sql_lines
+from tui.clipboard import Copied
+from tui.detailmodel import rehearsal_lines, sql_lines
 from tui.header import Header
 from tui.line import Line, Role, line, paragraph
 from tui.lines import LineView
@@ -26,7 +27,7 @@ class SqlScreen(Screen[None]):
     """The Steps of the gate ahead, read again whenever the change moves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,v", "back", "Back", key_display="esc"),
+        Binding("escape,v", "back", "Back", key_display="esc", id="back"),
     ]
 
     def __init__(self, change: str) -> None:
@@ -72,7 +73,14 @@ class SqlScreen(Screen[None]):
             return [title, *paragraph(width, self._failed, Role.BAD, lead=("  ", Role.BAD))]
         if self._steps is None:
             return [title, line(width, ("  reading the plan", Role.MUTED))]
-        return [title, *sql_lines(self._steps, width)]
+        status = cast(Host, self.app).world.find(self._change)
+        return [title, *(rehearsal_lines(status, width) if status else []), *sql_lines(self._steps, width)]
+
+    def copied(self) -> Copied | None:
+        """The statements, as they will run."""
+        if not self._steps:
+            return None
+        return Copied("the SQL", "\n".join(f"{statement};" for step in self._steps for statement in step.sql))
 
     def action_back(self) -> None:
         """Back to where v was pressed."""

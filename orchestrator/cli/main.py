@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import acting, converting, exporting, light, linting, reading, rehearsing, saying, screens, wiring
+from orchestrator.cli import (
+    acting,
+    converting,
+    exporting,
+    light,
+    linting,
+    reading,
+    rehearsing,
+    saying,
+    screens,
+    watching,
+    wiring,
+)
 from orchestrator.cli.failures import guarded
 from orchestrator.cli.text import out
 from orchestrator.cli.wiring import ConfigFile, Url
@@ -37,6 +49,7 @@ for _verb in (
     acting.approve,
     acting.reject,
     reading.verify,
+    watching.watch,
     acting.pause,
     acting.resume,
     acting.tune,

@@ -28,14 +28,33 @@ def worker(
     run(configured(url, config), interval=interval, once=once, parent=parent)
 
 
-def tui(with_worker: WithWorker = False, url: Url = None, config: ConfigFile = None) -> None:
-    """Open the terminal UI."""
+def tui(
+    with_worker: WithWorker = False,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Only look: every key that changes something is off.")
+    ] = False,
+    theme: Annotated[
+        str | None, typer.Option("--theme", metavar="NAME", help="dark, light, colour-blind or monochrome.")
+    ] = None,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII alone.")] = False,
+    mouse: Annotated[
+        bool | None, typer.Option("--mouse/--no-mouse", help="Whether the screen takes the mouse.")
+    ] = None,
+    url: Url = None,
+    config: ConfigFile = None,
+) -> None:
+    """Open the terminal UI.
+
+    The table [tui] of the configuration says the same, and which keys do what; what is given here comes first.
+    """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Invalid("the terminal UI needs a terminal", "orch status shows the same as text")
     settings = configured(url, config)
     from tui.app import run
+    from tui.preferences import preferences
 
-    raise typer.Exit(run(settings, with_worker=with_worker))
+    wanted = preferences(settings.tui, read_only=read_only, theme=theme, ascii_only=ascii_only, mouse=mouse)
+    raise typer.Exit(run(settings, with_worker=with_worker, preferences=wanted))
 
 
 def demo(

@@ -6,7 +6,7 @@ protocol. Failures are told apart here by what the engine does next, not by SQLS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +17,7 @@ from orchestrator.core.catalog import Catalog, Dependent, TableName
 from orchestrator.core.comparison import Compared, Comparison, Part, Standing, Walk
 from orchestrator.core.reading import Proof, Rehearsal, Usage
 from orchestrator.core.step import Backfill, Step
+from orchestrator.core.view import RunningView
 from state.model import Rehearsed
 
 if TYPE_CHECKING:
@@ -278,6 +279,9 @@ class Target(Protocol):
 
     def overlooking(self) -> AbstractContextManager[Watcher]:
         """A session for Signals beside a verification: as ``watching``, and it only reads."""
+
+    def doing(self, changes: Collection[str]) -> list[RunningView]:
+        """What our sessions there do now. Raises TargetError, Unreachable."""
 
     @property
     def replicas(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.service import FORWARD
+from orchestrator.core.arrival import FORWARD
 from state.model import State
 from tests.chaos import children, oracle
 from tests.chaos.cases import CASES, CHANGE, Case

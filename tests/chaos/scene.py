@@ -16,11 +16,11 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 
+from orchestrator.core.arrival import FORWARD
 from orchestrator.core.errors import Blocked, Indeterminate, OrchError
 from orchestrator.core.status import Status
 from orchestrator.demo.facts import Stage
 from orchestrator.engine.runner import PHASE_OF
-from orchestrator.service import FORWARD
 from state.model import State, StepStatus
 from tests.chaos.cases import BAN, CHANGE, LIFT, SCHEMA, WATCH_FENCE, Case
 from tests.chaos.children import service

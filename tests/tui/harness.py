@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from tests.tui.fakes import NOW
 from tui.app import OrchApp
+from tui.preferences import DEFAULTS, Preferences
 from tui.screenshot import screen_text
 from tui.service import Service
 
@@ -30,11 +31,16 @@ def piloted(test: Piloted) -> Callable[..., None]:
 
 @asynccontextmanager
 async def running(
-    service: Service, size: tuple[int, int] = (80, 24), *, ascii_only: bool = False, monotonic: float | None = 100.0
+    service: Service,
+    size: tuple[int, int] = (80, 24),
+    *,
+    ascii_only: bool = False,
+    monotonic: float | None = 100.0,
+    preferences: Preferences = DEFAULTS,
 ) -> AsyncIterator[tuple[OrchApp, Pilot[int]]]:
     """The app after its first answer."""
     options: dict[str, Any] = {} if monotonic is None else {"monotonic": lambda: monotonic}
-    app = OrchApp(service, ascii_only=ascii_only, clock=lambda: NOW, **options)
+    app = OrchApp(service, ascii_only=ascii_only, preferences=preferences, clock=lambda: NOW, **options)
     app.animation_level = "none"
     async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, lambda: app.world.age is not None, "the first answer")

@@ -7,6 +7,7 @@ import sys
 
 from tests.tui.fakes import FakeService
 from tui.app import drive
+from tui.preferences import Preferences
 
 if __name__ == "__main__":
     service = FakeService()
@@ -21,4 +22,4 @@ if __name__ == "__main__":
             return list(first())
 
         service.statuses = statuses  # type: ignore[method-assign, assignment]
-    sys.exit(drive(service))
+    sys.exit(drive(service, preferences=Preferences(mouse=not os.environ.get("NO_MOUSE"))))

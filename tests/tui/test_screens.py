@@ -99,21 +99,6 @@ async def test_a_filter_narrows_the_list_and_esc_clears_it() -> None:
 
 
 @piloted
-async def test_help_lists_every_key_that_is_bound() -> None:
-    from tui.help import KEYS
-
-    told = " ".join(key for key, _ in KEYS).split()
-    async with running(FakeService(), (100, 50)) as (app, pilot):
-        for binding in app.screen.active_bindings.values():
-            if binding.binding.show:
-                assert (binding.binding.key_display or binding.binding.key) in told
-        await pilot.press("question_mark")
-        assert "this stops nothing" in await until_text(pilot, app, "quit;")
-        await pilot.press("escape")
-        assert isinstance(app.screen, FleetScreen)
-
-
-@piloted
 async def test_approving_contract_needs_the_typed_id_and_passes_the_version_seen() -> None:
     service = gate_service()
     async with running(service) as (app, pilot):
@@ -242,7 +227,7 @@ async def test_a_lost_connection_keeps_the_data_disables_actions_and_recovers() 
         service.broken = None
         await until_text(pilot, app, "LIVE")
         assert app.screen.check_action("ask", ("approve",)) is True
-        assert "DISCONNECTED" not in screen_text(app)
+        assert "✖ DISCONNECTED" not in screen_text(app)
 
 
 @piloted
@@ -351,3 +336,29 @@ async def test_nothing_is_held_blindly() -> None:
         await pilot.press("escape")
         assert isinstance(app.screen, FleetScreen)
     assert service.asked == []
+
+
+@piloted
+async def test_gates_open_and_are_approved_from_the_inbox() -> None:
+    service = gate_service()
+    async with running(service) as (app, pilot):
+        await pilot.press("2")
+        await until_text(pilot, app, "WAITS FOR")
+        await pilot.press("enter")
+        assert isinstance(app.screen, DetailScreen)
+        await pilot.press("escape", "j", "A")
+        await until_text(pilot, app, "ready to approve")
+        await say_yes(pilot, app)
+        await until(pilot, lambda: service.asked, "the approval arrived")
+        assert service.asked == [("approve", "orders-status", None, 7)]
+        await pilot.press("1")
+        assert isinstance(app.screen, FleetScreen)
+
+
+@piloted
+async def test_the_detail_shows_who_stands_in_the_way_of_the_change() -> None:
+    async with running(FakeService(), (110, 40)) as (app, pilot):
+        await pilot.press("j", "j", "j", "enter")
+        shown = await until_text(pilot, app, "LOCKS  read")
+        assert "48213" in shown
+        assert "OURS carts-drop-legacy" in shown

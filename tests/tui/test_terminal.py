@@ -107,6 +107,12 @@ def test_sigterm_restores_the_terminal() -> None:
         assert all(mode in running.output for mode in MODES_OFF)
 
 
+def test_the_mouse_is_left_alone_when_it_should_be() -> None:
+    for environ, taken in (({"NO_MOUSE": "1"}, False), ({"NO_MOUSE": ""}, True)):
+        with program(**environ) as running:
+            assert (b"\x1b[?1000h" in running.output) is taken
+
+
 def test_a_lost_terminal_ends_the_program() -> None:
     with program() as running:
         os.close(running.terminal)
@@ -137,7 +143,7 @@ def test_an_own_worker_gets_our_configuration_and_no_secret_in_a_file(
     monkeypatch.setenv("ORCH_URL", "postgresql://elsewhere/db")
     targets = {
         "shop": TargetConfig("shop", "postgresql://u:s3cret@h/shop", ("postgresql://r/shop",)),
-        "b-2": TargetConfig("b-2", "postgresql://h/b"),
+        "b-2": TargetConfig("b-2", "postgresql://h/b", rehearse_from=7),
     }
     config = Config("postgresql://u:s3cret@h/registry", targets)
     text, environ = settings(config)

@@ -6,7 +6,7 @@ Why it exists: it is the dialect's side of the execution protocol (design §5).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,7 +26,8 @@ from orchestrator.core.ports import (
 )
 from orchestrator.core.reading import Usage
 from orchestrator.core.step import Step
-from orchestrator.dialects.postgres import bootstrap, connection, exporting, kinds, parser
+from orchestrator.core.view import RunningView
+from orchestrator.dialects.postgres import activity, bootstrap, connection, exporting, kinds, parser
 from orchestrator.dialects.postgres.errors import translated
 from orchestrator.dialects.postgres.session import PostgresSession
 from orchestrator.dialects.postgres.snapshot import quoted_name, snapshot
@@ -162,6 +163,11 @@ class PostgresTarget:
             with translated():
                 link.execute("SET default_transaction_read_only = on")
             yield _limited(link)
+
+    def doing(self, changes: Collection[str]) -> list[RunningView]:
+        """What our sessions there do now. Raises TargetError, Unreachable."""
+        with self._link("orch:read") as link, translated():
+            return activity.doing(link, changes)
 
     @property
     def replicas(self) -> tuple[str, ...]:
