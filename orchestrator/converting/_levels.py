@@ -34,7 +34,8 @@ def changes(requests: Sequence[Request]) -> tuple[tuple[Request, ...], ...]:
     for place, request in enumerate(requests):
         before = [level for level, other in zip(levels, requests[:place], strict=True) if apart(other, request)]
         levels.append(max(before, default=-1) + 1)
+    places = [(level, request.by_views) for level, request in zip(levels, requests, strict=True)]
     return tuple(
-        tuple(request for request, level in zip(requests, levels, strict=True) if level == each)
-        for each in range(max(levels, default=-1) + 1)
+        tuple(request for request, place in zip(requests, places, strict=True) if place == each)
+        for each in sorted(set(places))
     )

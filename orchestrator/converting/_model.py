@@ -13,7 +13,7 @@ from typing import Any
 from psycopg import sql
 
 from orchestrator.core.known import Known, KnownTable
-from orchestrator.dialects.postgres.script.acts import Act, Constraint, Key, Name
+from orchestrator.dialects.postgres.script.acts import Act, Constraint, Key, Name, Rename
 
 Place = tuple[str, str]
 """A table and what of it: a column, ``index NAME``, ``constraint NAME``, ``key``; ``*`` is the table, ``?`` columns unknown."""
@@ -38,7 +38,8 @@ class Part:
 class Request:
     """One operation of a change file. ``lacks`` says what it must still be given before it is one.
 
-    ``takes`` are the columns whose name is gone in the end.
+    ``takes`` are the columns whose name is gone in the end. ``by_views``: reads are switched by views, for which it has a
+    change with others of that kind.
     """
 
     word: str
@@ -49,6 +50,7 @@ class Request:
     notes: tuple[str, ...] = ()
     lacks: str = ""
     parts: tuple[int, ...] = ()
+    by_views: bool = False
 
     def given(self, **more: Any) -> Request:
         """The same with more in its body."""
@@ -71,6 +73,35 @@ class Seen:
     known: Known | None = None
     answers: Mapping[str, str] = field(default_factory=dict)
     validated: frozenset[Place] = frozenset()
+
+    def cannot_be_copied(self, table: Name, column: str) -> bool:
+        """Whether the database says of a column that it can have no twin: unique, an identity, referred to, shown by a view."""
+        known = self.table(table)
+        found = known.columns.get(column) if known else None
+        if known is None or found is None:
+            return False
+        unique = any(index.unique and column in index.columns for index in known.indexes.values())
+        return unique or found.tied or bool(found.views)
+
+    def renamed(self, act: Rename) -> Seen:
+        """The same, once a column or table has its new name."""
+        known = self.table(act.table) if act.table is not None else None
+        if self.known is None or known is None or act.kind not in ("column", "table"):
+            return self
+        if act.kind == "table":
+            name = f"{known.name.rpartition('.')[0]}.{act.new}"
+            tables = {**self.known.tables, name: replace(known, name=name)}
+            return replace(self, known=replace(self.known, tables=tables))
+        now = {act.old: act.new}
+        made = replace(
+            known,
+            columns={now.get(name, name): column for name, column in known.columns.items()},
+            indexes={
+                name: replace(index, columns=tuple(now.get(each, each) for each in index.columns))
+                for name, index in known.indexes.items()
+            },
+        )
+        return replace(self, known=replace(self.known, tables={**self.known.tables, known.name: made}))
 
     def validates(self, table: Name, constraint: str) -> bool:
         """Whether a later statement of the script validates a constraint."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -68,16 +69,16 @@ def convert(text: str, known: Known | None = None, answers: Mapping[str, str] | 
 
 
 def _parts(text: str) -> Iterator[Part]:
+    ends = [found.start() for found in re.finditer("\n", text)]
     for statement in read(text):
-        line = text.count("\n", 0, statement.start) + 1
         said = parts(statement.text) if not statement.error else (statement.text,)
         if len(said) == 1:
-            yield Part(statement.text, line, _act(statement), statement.error)
+            yield Part(statement.text, bisect_left(ends, statement.start) + 1, _act(statement), statement.error)
             continue
-        lines = [text.count("\n", 0, act.at) + 1 for act in statement.acts]
-        for each, place_ in zip(said, lines if len(lines) == len(said) else [line] * len(said), strict=True):
+        at = [act.at for act in statement.acts]
+        for each, start in zip(said, at if len(at) == len(said) else [statement.start] * len(said), strict=True):
             (one,) = read(each)
-            yield Part(each, place_, _act(one), one.error)
+            yield Part(each, bisect_left(ends, start) + 1, _act(one), one.error)
 
 
 def _act(statement: Statement) -> Act | None:
@@ -115,6 +116,8 @@ class _Run:
             if isinstance(table, acts.Name) and place(table) in self.plain:
                 raise Unclear(NO_OPERATION)
             self.requests = self._with(part, act, number)
+            if isinstance(act, acts.Rename):
+                self.seen = self.seen.renamed(act)
         except Unclear as unclear:
             self._otherwise(number, act, str(unclear))
 

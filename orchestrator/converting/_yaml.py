@@ -51,6 +51,8 @@ def text_of(change: str, title: str, requests: Sequence[Request]) -> str:
     """The change file."""
     document = CommentedMap({"change": change, "title": title})
     document["operations"] = CommentedSeq([CommentedMap({each.word: _flow(each.body)}) for each in requests])
+    if any(each.by_views for each in requests):
+        document["switch_reads"] = _flow({"by": "views"})
     yaml = YAML()
     yaml.width = 1_000_000
     yaml.allow_unicode = True

@@ -61,7 +61,7 @@ def column_said(column: Column) -> str:
     return said(
         quoted(column.name),
         column.type.said(),
-        f"DEFAULT {column.default.said()}" if column.default is not None else "",
+        f"DEFAULT ({column.default.said()})" if column.default is not None else "",
         f"GENERATED {column.identity.upper()} AS IDENTITY" if column.identity else "",
         f"GENERATED ALWAYS AS ({column.computed.said()}) {column.generated.upper()}" if column.computed else "",
         "NOT NULL" if column.not_null else "",

@@ -23,11 +23,15 @@ def _convert(act: acts.Rename, seen: Seen) -> Conversion:
         raise Unclear(f"orch renames columns and tables, not a {act.kind}: old versions may know it by its name")
     body = {"table": spelled(act.table), "to": act.new}
     if act.kind == "column":
+        views = seen.cannot_be_copied(act.table, act.old)
+        note = f"new versions find {act.new} by the views of a schema of their own, since {act.old} can have no copy"
         request = Request(
             "rename_column",
             {"table": body["table"], "column": act.old, "to": act.new},
-            at(act.table, act.old, act.new),
+            at(act.table, "*") if views else at(act.table, act.old, act.new),
             takes=at(act.table, act.old),
+            notes=(note,) if views else (),
+            by_views=views,
         )
         return Conversion(
             (request,),

@@ -31,15 +31,21 @@ def _convert(act: acts.Retype, seen: Seen) -> Conversion:
     using = act.using
     if using is not None and not _plain(using.said(), act):
         body["up"] = using.said()
+    if seen.cannot_be_copied(act.table, act.column):
+        raise Unclear(
+            f"{where} is unique, an identity, referred to or shown by a view; change_primary_key_type is for keys"
+        )
+    known = seen.table(act.table)
+    column = known.columns.get(act.column) if known else None
     down = seen.answers.get(where)
+    if down is None and column is not None and "up" in body and _by_text(body["up"], act):
+        down = f"{quoted(new)}::text::{column.type}"
     if down is not None:
         body["down"] = down
     elif "up" in body:
         raise Unclear(
             f"what leads back from {body['up']}? Say it over the new column {new}, --down '{where}=EXPRESSION', or none"
         )
-    known = seen.table(act.table)
-    column = known.columns.get(act.column) if known else None
     if column is not None and column.default:
         body["default"] = column.default
     there = at(act.table, act.column, new)
@@ -56,6 +62,11 @@ def _convert(act: acts.Retype, seen: Seen) -> Conversion:
             f"USING {body.get('up', using.said())}" if using is not None else "",
         ),
     )
+
+
+def _by_text(using: str, act: acts.Retype) -> bool:
+    """Whether USING casts the column by way of its text, which leads back the same way."""
+    return same(f"SELECT {using}", f"SELECT {quoted(act.column)}::text::{act.type.said()}")
 
 
 def _plain(using: str, act: acts.Retype) -> bool:

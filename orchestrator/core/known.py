@@ -16,7 +16,7 @@ SMALL_BYTES = 10 * 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class KnownColumn:
     """``type`` is ``format_type``'s text; ``not_null`` is proven for every row; ``views`` are those that name the column,
-    ``default`` is its default as SQL.
+    ``default`` is its default as SQL; ``tied`` says of an identity, a generated column, and one that a foreign key refers to.
     """
 
     type: str
@@ -25,6 +25,7 @@ class KnownColumn:
     checked: bool = False
     views: tuple[str, ...] = ()
     default: str = ""
+    tied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

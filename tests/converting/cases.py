@@ -37,6 +37,11 @@ class Case:
 
 CASES = (
     Case("rename column", "ALTER TABLE orders RENAME email TO customer_email;"),
+    Case(
+        "rename what can have no copy",
+        "ALTER TABLE customers RENAME id TO customer_id; ALTER TABLE orders RENAME note TO remark;",
+        2,
+    ),
     Case("rename table", "ALTER TABLE notes RENAME TO remarks;"),
     Case("rename twice", "ALTER TABLE notes RENAME TO remarks; ALTER TABLE remarks RENAME line TO words;", 2),
     Case("type", "ALTER TABLE orders ALTER COLUMN quantity TYPE bigint;", 2),

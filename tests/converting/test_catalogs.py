@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from orchestrator.converting._run import convert
+from orchestrator.converting._run import Converted, convert
 from orchestrator.converting._yaml import ids, text_of
 from orchestrator.dialects.postgres.knowing import look
 from orchestrator.embedded import Server
@@ -40,10 +40,15 @@ def test_the_catalogs_are_equal(case: Case, ready: str, server: Server, maintena
 
 
 def by_phases(case: Case, url: str) -> None:
-    """Convert, run what passes before, all changes to their ends, and what passes after."""
+    """Convert, and carry it out."""
     found = convert(case.sql, look(url), dict(case.answers))
     assert [verdict.why for verdict in found.of("left")] == []
     assert len(found.changes) == case.changes
+    carried_out(found, url)
+
+
+def carried_out(found: Converted, url: str) -> None:
+    """Run what passes before, all changes to their ends, and what passes after."""
     passed = found.of("passed")
     for verdict in passed:
         run(url, verdict.part.sql if verdict.when == "before" else "")

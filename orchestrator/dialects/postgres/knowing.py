@@ -48,7 +48,9 @@ SELECT a.attrelid AS oid, a.attname AS name, pg_catalog.format_type(a.atttypid, 
                WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
                  AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum ORDER BY 1) AS views,
        (SELECT pg_catalog.pg_get_expr(f.adbin, f.adrelid) FROM pg_catalog.pg_attrdef f
-         WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum) AS "default"
+         WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum) AS "default",
+       a.attidentity <> '' OR a.attgenerated <> '' OR EXISTS (SELECT FROM pg_catalog.pg_constraint o
+                WHERE o.confrelid = a.attrelid AND o.contype = 'f' AND a.attnum = ANY (o.confkey)) AS tied
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm', 'f') AND {_OURS}
@@ -169,6 +171,7 @@ def _columns(rows: list[Any], constraints: list[Any]) -> dict[str, KnownColumn]:
             row.checked,
             tuple(row.views),
             row.default or "",
+            row.tied,
         )
         for row in rows
     }
