@@ -49,6 +49,8 @@ class FleetList(LineView):
         super().__init__(id=id)
         self._ids: list[str] = []
         self._cursor = 0
+        self._seen: tuple[int, bool, bool, str] | None = None
+        self._kept: World | None = None  # so that the id of its statuses stays theirs
 
     @property
     def selected(self) -> str | None:
@@ -57,11 +59,15 @@ class FleetList(LineView):
 
     def show(self, world: World, wanted: str) -> None:
         """Show the World; the cursor follows its change."""
-        before, kept = self._cursor, self.selected
-        self._ids = [status.change for status in ordered(world.statuses, wanted)]
+        seen = (id(world.statuses), world.live, world.age is None, wanted)
+        if seen == self._seen:
+            return
+        before, kept, self._seen, self._kept = self._cursor, self.selected, seen, world
+        shown = ordered(world.statuses, wanted)
+        self._ids = [status.change for status in shown]
         last = max(len(self._ids) - 1, 0)
         self._cursor = self._ids.index(kept) if kept in self._ids else min(before, last)
-        self.update(lambda width: fleet_lines(world, width, wanted))
+        self.update(lambda width: fleet_lines(world, width, wanted, shown))
         if self._cursor != before:
             self._place(before)
 

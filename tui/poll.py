@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from orchestrator.core.errors import OrchError
+from orchestrator.core.status import Status
 from orchestrator.core.view import Identity
 from tui.calls import in_thread
 from tui.live import Live, Reading
@@ -27,6 +28,7 @@ class Poll:
     def __init__(self, service: Service, clock: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
         self._service, self._clock, self._monotonic = service, clock, monotonic
         self._fleet: Fleet | None = None
+        self._statuses: tuple[Status, ...] = ()
         self._identity: Identity | None = None
         self._heard: float | None = None
         self._trouble, self._next_step = "", ""
@@ -36,8 +38,7 @@ class Poll:
     def world(self, busy: str = "") -> World:
         """What is known now."""
         age = None if self._heard is None else self._monotonic() - self._heard
-        statuses = self._fleet.statuses if self._fleet is not None else ()
-        return World(self._clock(), statuses, self._identity, age, self._trouble, self._next_step, busy)
+        return World(self._clock(), self._statuses, self._identity, age, self._trouble, self._next_step, busy)
 
     def may_start(self) -> bool:
         """Whether to ask again: after as long a rest as the last call took; later, the more calls hang."""
@@ -78,6 +79,7 @@ class Poll:
         if self._heard is not None and began < self._heard:
             return False
         self._identity, self._fleet, self._heard = identity, fleet, began
+        self._statuses = fleet.statuses
         self._trouble, self._next_step = "", ""
         return True
 
