@@ -1,7 +1,7 @@
 # Needs Python 3.11 or later, pip and make; uv is used when it is there. Every path is relative,
 # so the checkout may lie under a path with spaces.
 .DELETE_ON_ERROR:
-.PHONY: demo test walks attack chaos test-pg15 test-matrix check bench bench-tui docs screenshots lock clean
+.PHONY: demo test walks attack chaos test-pg15 test-matrix check fuzz bench bench-tui docs screenshots lock clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
     $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -15,6 +15,7 @@ ATTACKS := $(addprefix tests/conformance/test_,locks.py killed.py) tests/correct
     $(addprefix tests/engine/test_,killed.py lost_commits.py dead_clients.py)
 DEMO_ARGS ?=
 N ?= 500
+SECONDS ?= 60
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PY := .venv/bin/python
 READY := .venv/.ready
@@ -52,6 +53,10 @@ check: $(READY)
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-logo
+
+# Broken and random scripts through the linter.
+fuzz: $(READY)
+	$(PY) -m tests.lint.fuzz $(SECONDS)
 
 bench: $(READY)
 	$(PY) -m tests.bench

@@ -28,6 +28,7 @@ from orchestrator.service import Service
 from state.machine import TRANSITIONS
 from state.model import State
 from tests.conformance.example import Example, cases
+from tests.lint import beside_squawk
 
 _BODY = re.compile(r"(?<= LANGUAGE plpgsql).* AS '.*'\Z", re.DOTALL)
 HERE = Path(__file__).parent
@@ -43,6 +44,7 @@ def pages() -> dict[str, str]:
         "reference/states.md": HEAD + "\n".join(_states()),
         "reference/exit-codes.md": HEAD + "\n".join(_exit_codes()),
         "reference/cli.md": HEAD + "\n".join(_cli()),
+        "explanation/squawk.md": HEAD + beside_squawk.page(),
         **rule_pages(),
     }
 

@@ -29,7 +29,7 @@ def last(
     connection: Connection, target: Callable[[str | None], Target], after: int = 0, limit: int = KEPT
 ) -> tuple[CommandView, ...]:
     """The last ``limit`` things that happened to steps after a sequence number, oldest first."""
-    events = queries.latest(connection, KINDS, after_seq=after, limit=limit)
+    events = queries.latest(connection, limit, kinds=KINDS, after_seq=after)
     changes = {change_id: queries.change(connection, change_id) for change_id in {event.change_id for event in events}}
     steps = {change_id: _steps(row, target(row.target)) for change_id, row in changes.items()}
     return tuple(_command(event, steps[event.change_id]) for event in events)

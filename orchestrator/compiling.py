@@ -5,19 +5,21 @@ Why it exists: plan, submit and the expand gate must compile the same way, or wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.asked import Asked
 from orchestrator.core.catalog import TableName
 from orchestrator.core.errors import Blocked, PlanRefused, Stale
+from orchestrator.core.expected import Size, expected
 from orchestrator.core.footprint import clash
 from orchestrator.core.partitioned import CreatePartitionedIndex
 from orchestrator.core.plan import Plan, compose, parse_plan, plan_json, takes_away
 from orchestrator.core.step import AddExclusion, CreateIndex
 from orchestrator.core.view import PlanView, StepView
 from orchestrator.plugins import discover
+from orchestrator.sizing import sizes, table_of
 from state.digest import plan_sha256
 from state.model import ChangeRow, State
 from state.store import NewChange, NewStep
@@ -203,19 +205,21 @@ def still_fits(row: ChangeRow, target: Target) -> None:
 
 
 def view(plan: Plan, sha256: str, target: Target, phase: str | None = None) -> PlanView:
-    """The Plan (or one phase of it) with exact SQL, locks and undo."""
+    """The Plan (or one phase of it) with exact SQL, locks, undo, and how large what it meets is."""
+    found = sizes(plan, target)
     return PlanView(
         change=plan.change_id,
         target=plan.target,
         plan_sha256=sha256,
-        steps=tuple(_step(planned, target) for planned in plan.steps if phase in (None, planned.phase)),
+        steps=tuple(_step(planned, target, found) for planned in plan.steps if phase in (None, planned.phase)),
         notes=plan.notes,
         parks=plan.parks,
     )
 
 
-def _step(planned: Any, target: Target) -> StepView:
-    shown = target.sql(planned.step)
+def _step(planned: Any, target: Target, found: Mapping[TableName, Size]) -> StepView:
+    shown, table = target.sql(planned.step), table_of(planned.step)
+    size = found.get(table) if table is not None else None
     return StepView(
         ordinal=planned.ordinal,
         phase=planned.phase,
@@ -227,4 +231,8 @@ def _step(planned: Any, target: Target) -> StepView:
         scans=shown.scans,
         undo=tuple(statement for message in shown.undo for statement in message),
         undo_note=shown.undo_note,
+        table=str(table) if table is not None else "",
+        rows=size.rows if size is not None else None,
+        bytes=size.bytes if size is not None else None,
+        expected=expected(planned.step.kind, scans=shown.scans, rewrites=shown.rewrites, size=size),
     )

@@ -6,8 +6,9 @@ the gate, and writes through the store; nothing here remembers anything between 
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from types import TracebackType
@@ -30,6 +31,7 @@ from state.store import Registry
 
 if TYPE_CHECKING:
     from orchestrator.config import Config
+    from orchestrator.core.locks import TargetLocks
     from orchestrator.core.ports import Target
     from orchestrator.core.reading import Usage
     from orchestrator.refreshing import Fleet
@@ -165,6 +167,11 @@ class Service:
                 queries.change(connection, change_id)
             return queries.events(connection, change_id, after_seq=after, limit=limit)
 
+    def latest_events(self, limit: int) -> list[EventRow]:
+        """The last events of all Changes, in order."""
+        with explained(), self._registry.reading() as connection:
+            return queries.latest(connection, limit)
+
     def commands(self, *, after: int = 0, limit: int = 200) -> tuple[CommandView, ...]:
         """What was last sent to the targets by any worker, after a sequence number, and how it ended; oldest first."""
         from orchestrator import commands
@@ -178,6 +185,14 @@ class Service:
             changes = [row.id for row in queries.changes(connection)]
         with explained():
             return tuple(each for name in self._config.targets for each in self._target(name).doing(changes))
+
+    def hints(self, stopped: threading.Event) -> Iterator[str]:
+        """The Change of each event as it is appended, until ``stopped``; first of all an empty one, once it listens.
+
+        A hint and never the fact: read again, and ask from time to time all the same. Raises Invalid when nothing is heard.
+        """
+        with explained():
+            yield from self._registry.hints(stopped)
 
     def audit_verify(self, *, anchor: str | None = None) -> list[Problem]:
         """Recompute the hash chain, fold every Change and compare every row; what does not agree.
@@ -198,6 +213,14 @@ class Service:
 
         with explained():
             return auditing.anchored(self._registry, path)
+
+    def locks(self) -> tuple[TargetLocks, ...]:
+        """Who waits for whom on each target; what cannot be read says so."""
+        from orchestrator import locking
+
+        with explained(), self._registry.reading() as connection:
+            changes = [row.id for row in queries.changes(connection)]
+        return locking.locks(map(self._target, self._config.targets), changes)
 
     def ready(self) -> list[str]:
         """Changes that a worker may run now: work in hand that nobody runs, and ready gates.
@@ -362,6 +385,16 @@ class Service:
         if not all(word.strip() and word.isprintable() for word in said.values()):
             raise Invalid("a deploy has a name and a version, each in one line", f"orch attest {change_id} --help")
         return self._record(change_id, Command.ATTEST, said, version)
+
+    def cancel(self, target: str, pid: int, started: datetime, *, active: bool, reason: str) -> str:
+        """Cancel what a session in the way runs or, where it is not ``active``, end it; the history is told first.
+
+        Raises Stale where it is no longer as it was looked at, Blocked for sessions of ours and those in nobody's way.
+        """
+        from orchestrator import locking
+
+        with explained():
+            return locking.cancel(self._registry, self._target(target), pid, started, active=active, reason=reason)
 
     def freezes(self) -> tuple[Freeze, ...]:
         """What keeps phases from starting now."""

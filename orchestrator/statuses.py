@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from orchestrator.core import ramp
+from orchestrator.core import control, ramp
 from orchestrator.core.gate import GateFacts, GatePolicy, GateStatus, judge
 from orchestrator.core.status import LeaseView, Status
 from orchestrator.core.view import Identity
@@ -63,11 +63,17 @@ def status(known: Known, *, full: bool) -> Status:
         backfills=known.backfills,
         comparisons=known.comparisons,
         tuned=known.tuned,
+        control=_control(known),
         rung=ramp.standing(known.steps, known.now) if row.state is State.SWITCHING else None,
         taken_back=known.taken_back,
         glass=known.glass,
         rehearsed=known.rehearsed,
     )
+
+
+def _control(known: Known) -> dict[str, Any]:
+    """What the backfill is held to: what the file says, and what people tuned since."""
+    return control.shown(control.tuned(control.control(known.change.definition.get("backfill") or {}), known.tuned))
 
 
 def _rejected(evidence: Evidence | None) -> int:

@@ -40,7 +40,7 @@ def engine(url: str, *, application_name: str) -> Engine:
     """
 
     def connect() -> psycopg.Connection[Any]:
-        return _connect(url, application_name)
+        return connected(url, application_name)
 
     return create_engine(
         "postgresql+psycopg://",
@@ -53,7 +53,8 @@ def engine(url: str, *, application_name: str) -> Engine:
     )
 
 
-def _connect(url: str, application_name: str) -> psycopg.Connection[Any]:
+def connected(url: str, application_name: str) -> psycopg.Connection[Any]:
+    """One connection, every setting pinned; not in autocommit. Raises Unreachable."""
     try:
         connection = psycopg.connect(_libpq(url), application_name=application_name, autocommit=True)
     except psycopg.Error as error:

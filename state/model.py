@@ -124,6 +124,7 @@ class RegistryEvent(StrEnum):
     HOME = "registry.home"
     FROZEN = "freeze.set"
     THAWED = "freeze.lifted"
+    CANCELLED = "session.cancelled"
 
 
 OF_NONE = ""

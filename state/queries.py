@@ -226,10 +226,14 @@ def events(
     return found or (_none_of(connection, change_id) if change_id is not None else [])
 
 
-def latest(connection: Connection, kinds: Collection[Event], *, after_seq: int = 0, limit: int) -> list[EventRow]:
-    """The last events of these kinds after a sequence number, of all Changes, oldest first."""
+def latest(
+    connection: Connection, limit: int, *, kinds: Collection[Event] | None = None, after_seq: int = 0
+) -> list[EventRow]:
+    """The last events of all Changes after a sequence number, of these kinds or of all, oldest first."""
     column = tables.event.c
-    wanted = (column.seq > after_seq) & column.kind.in_([kind.value for kind in kinds])
+    wanted = column.seq > after_seq
+    if kinds is not None:
+        wanted &= column.kind.in_([kind.value for kind in kinds])
     query = select(tables.event).where(wanted).order_by(column.seq.desc()).limit(limit)
     return [rows.event_row(row) for row in connection.execute(query)][::-1]
 

@@ -6,6 +6,7 @@ lives beside it (``submitting``, ``lease``, ``recording``, ``steps``, ``deciding
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import psycopg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from state import comparisons, deciding, freezes, lease, origin, queries, recording, steps, submitting
+from state import cancels, comparisons, deciding, freezes, hints, lease, origin, queries, recording, steps, submitting
 from state.connect import engine
 from state.errors import Forbidden, NotReady, Occupied, RegistryError, Unprivileged, Unreachable
 from state.machine import Refused
@@ -38,7 +39,7 @@ from state.submitting import NewChange, NewStep
 
 __all__ = ["SCHEMA_VERSION", "NewChange", "NewStep", "Registry"]
 
-SCHEMA_VERSION = "0008"
+SCHEMA_VERSION = "0009"
 """The version of ``migrations_meta`` this code was written for."""
 
 RECORDABLE = frozenset(Event) - {
@@ -67,7 +68,7 @@ class Registry:
     """
 
     def __init__(self, url: str, *, application_name: str = "orch") -> None:
-        self._url = url
+        self._url, self._name = url, application_name
         self._engine = engine(url, application_name=application_name)
         self._renewing = engine(url, application_name=application_name)
         for each in (self._engine, self._renewing):
@@ -115,6 +116,10 @@ class Registry:
             raise NotReady(f"the registry has version {version}, this orch needs {SCHEMA_VERSION}; run: orch init")
         if version > SCHEMA_VERSION:
             raise NotReady(f"the registry has version {version}, newer than this orch; upgrade orch, or run: orch init")
+
+    def hints(self, stopped: threading.Event) -> Iterator[str]:
+        """The Change of each event as it is appended, first of all an empty one; ``state.hints.listen``."""
+        return hints.listen(self._url, f"{self._name}-listen", stopped)
 
     def now(self) -> datetime:
         """The database's clock."""
@@ -184,6 +189,11 @@ class Registry:
         """Let no phase start until then, on one Target or on all; None lifts. Raises Refused, ReasonRequired, NotGranted."""
         with self._writing() as connection:
             freezes.record(connection, until, reason, target)
+
+    def record_cancel(self, facts: Mapping[str, Any], reason: str) -> None:
+        """Say that a session on a Target is about to be ended. Raises Refused, ReasonRequired, NotGranted."""
+        with self._writing() as connection:
+            cancels.record(connection, facts, reason)
 
     def rehearsed(self, change_id: str, found: Rehearsed) -> ChangeRow:
         """Keep what a rehearsal came to. Raises as ``record``."""

@@ -23,7 +23,9 @@ from textual.worker import Worker
 
 from orchestrator.core.errors import Invalid, OrchError
 from orchestrator.core.status import Status
+from state.machine import WORKING
 from tui import terminal
+from tui.audit import AuditScreen
 from tui.calls import in_thread
 from tui.child import OwnWorker, start
 from tui.clipboard import Copied, Copyable, send, too_long
@@ -31,10 +33,14 @@ from tui.clipboard import told as copied_words
 from tui.commands import CommandsScreen
 from tui.deferred import Deferred
 from tui.fleet import FleetScreen
+from tui.gates import GatesScreen
 from tui.help import HelpScreen, entries, target
 from tui.helpmodel import Entry
+from tui.hints import Hints
 from tui.keys import keymap
-from tui.live import Live
+from tui.live import Live, Reading
+from tui.locks import LocksScreen
+from tui.lockwatch import FAR, LockWatch
 from tui.permitted import READ_ONLY, why_not
 from tui.poll import Poll
 from tui.preferences import DEFAULTS, Preferences
@@ -48,6 +54,10 @@ if TYPE_CHECKING:
     from orchestrator.config import Config
 
 INTERVAL = 0.5
+QUIET = 2.0
+"""Seconds between two reads while nothing runs and every event is heard of; below what makes the screen STALE."""
+SOON = 0.05
+"""Seconds after which what was heard of during a read is read."""
 GOODBYE = 0.1
 
 
@@ -60,10 +70,15 @@ class OrchApp(App[int]):
     """Fleet, Detail and the modals over a Service."""
 
     TITLE = "orch"
-    CSS_PATH = "theme.tcss"
+    CSS_PATH = ["theme.tcss", "views.tcss"]
+    MODES = {"fleet": FleetScreen, "gates": GatesScreen, "locks": LocksScreen, "audit": AuditScreen}
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", id="help"),
+        Binding("1", "view('fleet')", "Fleet", show=False, id="fleet"),
+        Binding("2", "view('gates')", "Gates", show=False, id="gates"),
+        Binding("3", "view('locks')", "Locks", show=False, id="locks"),
+        Binding("4", "view('audit')", "Audit", show=False, id="audit"),
         Binding("C", "commands", "Commands", show=False, id="commands"),
         Binding("L", "worker_log", "Worker log", show=False, id="worker_log"),
         Binding("y", "copy", "Copy", show=False, id="copy"),
@@ -84,6 +99,8 @@ class OrchApp(App[int]):
         super().__init__()
         self._service, self._own_worker = service, own_worker
         self._poll = Poll(service, clock, monotonic)
+        self._locks = LockWatch(service, monotonic)
+        self._hints = Hints(service, lambda: self.call_later(self._heard))
         self._busy: dict[str, str] = {}
         self._read_only = preferences.read_only
         self.world = self._known()
@@ -96,18 +113,35 @@ class OrchApp(App[int]):
         self.set_keymap(keymap(preferences.keys, OrchApp))
 
     def _known(self) -> World:
-        return replace(self._poll.world(", ".join(self._busy.values())), read_only=self._read_only)
+        found = self._poll.world(", ".join(self._busy.values()))
+        return replace(found, read_only=self._read_only, locks=self._locks.seen())
 
     def on_mount(self) -> None:
         """Show the Fleet and start listening."""
         terminal.on_signals(self._told_to_leave)
-        self.push_screen(FleetScreen())
+        self.switch_mode("fleet")
         self.set_interval(INTERVAL, self._tick)
-        self.call_after_refresh(self._tick)  # the first frame comes first
+        self.call_after_refresh(self._begin_to_read)  # the first frame comes first
+
+    def _begin_to_read(self) -> None:
+        self._tick()
+        self._hints.start()
+
+    def on_unmount(self) -> None:
+        """Nobody listens any more."""
+        self._hints.stop()
 
     def wake(self) -> None:
         """Read now instead of at the next tick."""
+        self._poll.hint()
         self.call_later(self._tick)
+
+    def _heard(self) -> None:
+        self._hints.taken()
+        self._poll.hint()
+        self._tick()
+        if self._poll.hinted:
+            self.set_timer(SOON, self._tick)
 
     def _told_to_leave(self, code: int) -> None:
         self.exit(code, return_code=code)
@@ -120,8 +154,10 @@ class OrchApp(App[int]):
         if news:
             self.notify(news, severity="warning", timeout=20, markup=False)
         self._show()
-        if self._poll.may_start():
+        if self._poll.may_start(self._pace()):
             self._begin("poll", partial(self._listen, self._poll.start()))
+        if self._locks.may_start(min((getattr(s, "LOOKS", FAR) for s in self._live()), default=FAR)):
+            self._begin("locks", self._locks.look)
 
     def _begin(self, group: str, work: Callable[[], Coroutine[None, None, None]]) -> Worker[None]:
         # Not exclusive: Poll and _busy already see to that, and a cancelled wait would not end its thread.
@@ -132,6 +168,13 @@ class OrchApp(App[int]):
         wanted = {screen: read for screen in self._live() if (read := screen.reading())}
         answers = await self._poll.ask(began, wanted)
         self._show(answers)
+        if self._poll.hinted:
+            self.set_timer(SOON, self._tick)
+
+    def _pace(self) -> float:
+        """Seconds between two reads: numbers that move are told by nobody, all else is heard of while somebody listens."""
+        moving = any(status.state in WORKING for status in self.world.statuses)
+        return QUIET if self._hints.listening and not moving else 0.0
 
     def _live(self) -> list[Live]:
         if not self.is_running:  # taking the screens down has begun
@@ -168,6 +211,31 @@ class OrchApp(App[int]):
         self._busy["*"] = f"{verb} everything"
         self._begin("send *", partial(self._send_all, f"{verb} everything", calls[verb]))
         self._show()
+
+    async def ask(self, read: Reading) -> object:
+        """What ``read`` returns, from a thread of its own: for what takes longer than a poll may."""
+        return await in_thread(partial(read, self._service))
+
+    def act(self, title: str, call: Callable[[Service], str]) -> None:
+        """Post a request of any other kind; the same one only once at a time."""
+        if title in self._busy:
+            return
+        self._busy[title] = title
+        self._begin(f"act {title}", partial(self._act, title, partial(call, self._service)))
+        self._show()
+
+    async def _act(self, title: str, call: Callable[[], str]) -> None:
+        try:
+            done = await in_thread(call)
+        except OrchError as error:
+            self._tell_error(f"{title} was refused", error.message, error.next_step)
+        except Exception as error:
+            self._tell_error(f"{title} failed", f"{type(error).__name__}: {error}", "")
+        else:
+            self.notify(done, title="done", timeout=6, markup=False)
+        finally:
+            self._busy.pop(title, None)
+            self._tick()
 
     async def _send_all(self, title: str, call: Callable[[], list[str]]) -> None:
         try:
@@ -220,6 +288,11 @@ class OrchApp(App[int]):
 
         log = f"Its log: {self._own_worker.log}" if self._own_worker else ""
         self.push_screen(HelpScreen(entries(self.screen), log), chosen)
+
+    def action_view(self, name: str) -> None:
+        """Go to a view; each keeps what was opened in it."""
+        self.switch_mode(name)
+        self.wake()
 
     def action_commands(self) -> None:
         """What was run on the targets, and what runs."""

@@ -6,7 +6,7 @@ be blind.
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -18,7 +18,10 @@ from tui.gate import GateModal
 from tui.intent import INTENTS, impossible
 from tui.live import Host
 from tui.permitted import why_not
+from tui.service import Service
 from tui.sql import SqlScreen
+from tui.tune import TuneModal
+from tui.tunemodel import nothing_to_tune
 from tui.viewmodel import World
 
 
@@ -31,6 +34,7 @@ class ChangeScreen(Screen[None]):
         Binding("a", "ask('advance')", "Advance", key_display="a", id="advance"),
         Binding("p", "ask('pause')", "Pause", key_display="p", id="pause"),
         Binding("r", "ask('resume')", "Resume", key_display="r", id="resume"),
+        Binding("t", "tune", "Tune", show=False, id="tune"),
         Binding("X", "ask('abort')", "Abort", show=False, id="abort"),
         Binding("u", "ask('undo')", "Undo", show=False, id="undo"),
     ]
@@ -81,6 +85,30 @@ class ChangeScreen(Screen[None]):
                 self.host.send(verb, status.change, answer.reason, answer.version)
 
         self.app.push_screen(modal, answered)
+
+    def action_tune(self) -> None:
+        """Hold the backfill of the selected change to other settings, or say why that is out of place."""
+        status = self.selected()
+        if status is None:
+            return
+        if reason := nothing_to_tune(status):
+            self.notify(reason, severity="warning", markup=False)
+            return
+
+        def answered(asked: dict[str, Any] | None) -> None:
+            if asked is not None:
+                self._tune(status.change, asked)
+
+        self.app.push_screen(TuneModal(status), answered)
+
+    def _tune(self, change: str, asked: dict[str, Any]) -> None:
+        now = self.host.world.find(change)
+        version = now.version if now else None
+
+        def call(service: Service) -> str:
+            return f"tune {change}: {service.tune(change, asked, version=version).why}"
+
+        self.host.act(f"tune {change}", call)
 
     def action_sql(self) -> None:
         """Show what the gate ahead will run."""

@@ -20,6 +20,8 @@ from tui.header import Header
 from tui.line import Line, Role, paragraph
 from tui.lines import LineView
 from tui.live import Reading
+from tui.locksmodel import locks_of_change
+from tui.lockwatch import NEAR
 from tui.service import Service
 from tui.viewmodel import World
 
@@ -27,7 +29,10 @@ KEPT_EVENTS = 1000
 
 
 class DetailScreen(ChangeScreen):
-    """Pipeline, backfill, gate, evidence, approvals, steps and history of one change."""
+    """Pipeline, backfill, gate, evidence, locks, approvals, steps and history of one change."""
+
+    LOOKS = NEAR
+    """Seconds between two looks at locks while this is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", key_display="esc", id="back"),
@@ -87,7 +92,8 @@ class DetailScreen(ChangeScreen):
         if status is None:
             return lines
         events = self._events if self._asked else None
-        return lines + detail_lines(status, width, world.now, events, world.live)
+        locks = locks_of_change(world.locks, self._change, width)
+        return lines + detail_lines(status, width, world.now, events, world.live, rates=world.rates, locks=locks)
 
     def action_back(self) -> None:
         """Back to the list."""

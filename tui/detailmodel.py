@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from orchestrator.core.gate import EVIDENCE_MAX_AGE
 from orchestrator.core.status import Status, broken, rehearsal_words
 from orchestrator.core.view import StepView
-from state.model import Approval, BackfillRow, EventRow, Phase, State, StepRow, StepStatus, Verdict
+from state.model import Approval, EventRow, Phase, State, StepRow, StepStatus, Verdict
+from tui.backfillmodel import Rates, backfill_panel
 from tui.line import Line, Role, Span, line, pad, paragraph
-from tui.numbers import age_text, bar, count_text, eta_text, fraction, percent_text, rate_text
+from tui.numbers import age_text, count_text, eta_text, percent_text
 from tui.viewmodel import glyph, phase_marks, share_of
 
 VERDICTS = {
@@ -30,6 +32,7 @@ _STEPS = {
 }
 PIPELINE = 62
 """Cells that the pipeline needs with the names of the phases."""
+NO_RATES = Rates()
 _TOLD_FIRST = ("gate", "ordinal", "description", "reason", "error", "verdict")
 
 
@@ -39,12 +42,16 @@ def detail_lines(
     now: datetime,
     events: Sequence[EventRow] | None = None,
     live: bool = True,
+    *,
+    rates: Rates = NO_RATES,
+    locks: Sequence[Line] = (),
 ) -> list[Line]:
     """Everything there is to say of one change; ``events`` is None where the history is not shown."""
     lines = [*_head(status, width, live), line(width, *pipeline(status, width, live))]
     lines += _now_lines(status, width, live)
-    lines += backfill_lines(status, width, live)
+    lines += backfill_lines(status, width, live, rates)
     lines += gate_lines(status, width, now)
+    lines += locks
     lines += approval_lines(status, width, now)
     lines += step_lines(status, width)
     return lines if events is None else [*lines, *history_lines(events, width, now)]
@@ -104,8 +111,7 @@ def _now_lines(status: Status, width: int, live: bool) -> list[Line]:
         lines += paragraph(width, text, Role.MUTED, lead=("   ", Role.PLAIN))
     for glass in status.glass:
         lines += paragraph(width, f"GLASS BROKEN: {broken(glass)}", Role.BAD, lead=(" ✖ ", Role.BAD))
-    if said := rehearsal_words(status):
-        lines += paragraph(width, f"rehearsed {said}", Role.MUTED, lead=("   ", Role.PLAIN))
+    lines += rehearsal_lines(status, width)
     if status.rejected_rows:
         rows = counted(status.rejected_rows, "rejected row")
         text = f"{rows} to be repaired (orch_target.rejected_row), then: orch verify {status.change}"
@@ -113,33 +119,27 @@ def _now_lines(status: Status, width: int, live: bool) -> list[Line]:
     return lines
 
 
-def backfill_lines(status: Status, width: int, live: bool) -> list[Line]:
+def rehearsal_lines(status: Status, width: int) -> list[Line]:
+    """The last rehearsal, and in which steps it met more than its budgets; nothing where there was none."""
+    found, said = status.rehearsed, rehearsal_words(status)
+    if found is None or not said:
+        return []
+    against = bool(found.faults) or found.plan_sha256 != status.plan_sha256
+    lines = paragraph(width, f"rehearsed {said}", Role.WARN if against else Role.MUTED, lead=("   ", Role.PLAIN))
+    for over in found.over_budget:
+        lines += paragraph(width, f"over budget: {over}", Role.BAD, lead=("   ✖ ", Role.BAD))
+    return lines
+
+
+def backfill_lines(status: Status, width: int, live: bool, rates: Rates = NO_RATES) -> list[Line]:
     """Rows, bar, rate, arrival and the reason of a throttle, for each table."""
     if not status.backfills:
         return []
     lines = section(width, "BACKFILL")
     for backfill in status.progress:
-        lines += _backfill(backfill, width, live, over=status.state is not State.BACKFILLING)
+        over, seen = status.state is not State.BACKFILLING, rates.of(status.change, backfill.ordinal)
+        lines += backfill_panel(backfill, width, live, over, seen)
     return lines
-
-
-def _backfill(backfill: BackfillRow, width: int, live: bool, over: bool) -> list[Line]:
-    total = "" if backfill.rows_total is None else f" of ~{count_text(backfill.rows_total)}"
-    rows: Span = (f"  {backfill.table}  {count_text(backfill.rows_done)}{total} rows  ", Role.PLAIN)
-    share = fraction(backfill.rows_done, backfill.rows_total, over=over)
-    meter: list[Span] = []
-    if share is not None:
-        meter = [(bar(share, 20 if width >= 76 else 8), Role.MOVE), (f" {percent_text(share)}", Role.PLAIN)]
-    first = line(width, rows, *meter)
-    if over:
-        return [first]
-    rate = rate_text(backfill.rows_per_second) if live else "-"
-    eta = eta_text(backfill.eta_seconds) if live else "-"
-    eta += f" ({backfill.eta_note})" if backfill.eta_note else ""
-    reason = backfill.throttle or "none"
-    role = Role.WARN if backfill.throttle else Role.MUTED
-    second = line(width, (f"    rate {rate}  ETA {eta}  rows {backfill.rows_done:,}", Role.PLAIN))
-    return [first, second, *paragraph(width, reason, role, lead=("    throttle: ", role))]
 
 
 def gate_lines(status: Status, width: int, now: datetime) -> list[Line]:
@@ -164,7 +164,7 @@ def evidence_lines(status: Status, width: int, now: datetime) -> list[Line]:
         return [line(width, ("  evidence: none yet", Role.MUTED))]
     text = (
         f"evidence {evidence.sha256[:12]}  gate {evidence.gate.value}"
-        f"  {counted(len(evidence.findings), 'check')}  {ago(evidence.at, now)}"
+        f"  {counted(len(evidence.findings), 'check')}  {ago(evidence.at, now)}, {_counts_for(evidence.at, now)}"
     )
     lines = paragraph(width, text, Role.MUTED, lead=("  ", Role.PLAIN))
     for finding in evidence.findings:
@@ -173,6 +173,11 @@ def evidence_lines(status: Status, width: int, now: datetime) -> list[Line]:
             found = f"{finding.name}: {finding.mismatches} mismatches, for example {keys}"
             lines += paragraph(width, found, Role.BAD, lead=("    ", Role.PLAIN))
     return lines
+
+
+def _counts_for(at: datetime, now: datetime) -> str:
+    left = (at + EVIDENCE_MAX_AGE - now).total_seconds()
+    return f"{eta_text(left)} left" if left > 0 else "too old to count"
 
 
 def approval_lines(status: Status, width: int, now: datetime) -> list[Line]:
@@ -226,13 +231,14 @@ def history_lines(events: Sequence[EventRow], width: int, now: datetime) -> list
     """The timeline, newest first."""
     lines = section(width, f"HISTORY  {counted(len(events), 'event')}, newest first, UTC")
     for event in reversed(events):
-        lead = (f"  {_clock(event.at, now)} ", Role.MUTED)
+        lead = (f"  {clock(event.at, now)} ", Role.MUTED)
         text = f"{event.actor}  {event.kind}  {told(event.data)}".rstrip()
         lines += paragraph(width, text, lead=lead)
     return lines
 
 
-def _clock(at: str, now: datetime) -> str:
+def clock(at: str, now: datetime) -> str:
+    """The time of an event, with month and day where that is not today."""
     day, _, clock = at.replace(" ", "T").partition("T")
     short = clock[:8] or "--:--:--"
     return short if day == f"{now:%Y-%m-%d}" else f"{day[5:]} {short}"
@@ -255,6 +261,15 @@ def _fact(key: str, value: object) -> str:
     return f"{key} {text[:12] if 'sha256' in key else text}"
 
 
+def _size(step: StepView) -> str:
+    """``; public.orders has ~31.6M rows, 4.1 GB``."""
+    if not step.table:
+        return ""
+    if step.rows is None or step.bytes is None:
+        return f"; how large {step.table} is, is not known"
+    return f"; {step.table} has ~{count_text(step.rows)} rows, {count_text(step.bytes)}B"
+
+
 def sql_lines(steps: Sequence[StepView], width: int) -> list[Line]:
     """Exact SQL, lock, cost and undo of every Step that a gate will run."""
     if not steps:
@@ -270,8 +285,11 @@ def _sql_of(step: StepView, width: int) -> list[Line]:
         label = "     runs " if number == 0 else "          "
         lines += paragraph(width, statement, lead=(label, Role.MUTED))
     lock = f"{step.lock or 'none'}; {cost}"
+    size = _size(step)
     heavy = Role.WARN if step.rewrites or "ACCESS EXCLUSIVE" in step.lock.upper() else Role.PLAIN
     lines += paragraph(width, lock, heavy, lead=("     lock ", Role.MUTED))
+    if step.expected:
+        lines += paragraph(width, f"{step.expected}{size}", lead=("     time ", Role.MUTED))
     for number, statement in enumerate(step.undo or (f"none: {step.undo_note or 'not told'}",)):
         label = "     undo " if number == 0 else "          "
         role = Role.PLAIN if step.undo else Role.WARN

@@ -24,7 +24,7 @@ from tui.everything import EverythingModal
 from tui.header import Header
 from tui.headermodel import together
 from tui.line import Line, Role
-from tui.lines import LineView
+from tui.lines import Build, LineView
 from tui.live import Reading
 from tui.viewmodel import World, fleet_lines, heading, ordered
 
@@ -62,12 +62,17 @@ class FleetList(LineView):
         seen = (id(world.statuses), world.live, world.age is None, wanted)
         if seen == self._seen:
             return
-        before, kept, self._seen, self._kept = self._cursor, self.selected, seen, world
+        self._seen, self._kept = seen, world
         shown = ordered(world.statuses, wanted)
-        self._ids = [status.change for status in shown]
+        self.pick([status.change for status in shown], lambda width: fleet_lines(world, width, wanted, shown))
+
+    def pick(self, ids: list[str], build: Build) -> None:
+        """Show one line for each id; the cursor follows the id it is on."""
+        before, kept = self._cursor, self.selected
+        self._ids = ids
         last = max(len(self._ids) - 1, 0)
         self._cursor = self._ids.index(kept) if kept in self._ids else min(before, last)
-        self.update(lambda width: fleet_lines(world, width, wanted, shown))
+        self.update(build)
         if self._cursor != before:
             self._place(before)
 
@@ -123,7 +128,7 @@ class FleetScreen(ChangeScreen):
 
     def compose(self) -> ComposeResult:
         """Header, list and side pane, filter, keys."""
-        yield Header()
+        yield Header("Fleet")
         with Horizontal(id="body"):
             with Vertical(id="list"):
                 names = LineView(lambda width: [heading(width)], id="names")
@@ -169,7 +174,7 @@ class FleetScreen(ChangeScreen):
         status, world = self.selected(), self.host.world
 
         def side(width: int) -> list[Line]:
-            return detail_lines(status, width, world.now, live=world.live) if status else []
+            return detail_lines(status, width, world.now, live=world.live, rates=world.rates) if status else []
 
         self.query_one("#side", LineView).update(side)
 

@@ -14,6 +14,10 @@ from tui.viewmodel import World
 class Header(Vertical):
     """Two lines, and a banner while the connection is lost."""
 
+    def __init__(self, view: str = "") -> None:
+        super().__init__()
+        self._view = view
+
     def compose(self) -> ComposeResult:
         """The fixed lines and the banner."""
         top, banner = LineView(id="top"), LineView(id="banner")
@@ -25,7 +29,7 @@ class Header(Vertical):
         """Show where we stand."""
 
         def top(width: int) -> list[Line]:
-            return [header_line(world, width), summary_line(world, width, wanted)]
+            return [header_line(world, width), summary_line(world, width, wanted, self._view)]
 
         self.query_one("#top", LineView).update(top)
         banner = self.query_one("#banner", LineView)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+from rich.cells import cell_len
+
 from orchestrator.core.status import TOGETHER, Attention
 from state.model import Hold
-from tui.line import Line, Role, Span, line, pad
+from tui.line import Line, Role, Span, clean, line, pad
 from tui.numbers import age_text, server_text
 from tui.viewmodel import GLYPHS, World
+from tui.views import tabs
 
 _COUNTED = {
     Attention.RUN: "running",
@@ -60,8 +63,8 @@ def _places(world: World) -> list[tuple[str, str]]:
     ]
 
 
-def summary_line(world: World, width: int, wanted: str = "") -> Line:
-    """How many changes there are, and how many of each kind of attention."""
+def summary_line(world: World, width: int, wanted: str = "", view: str = "") -> Line:
+    """How many changes there are, how many of each kind of attention, and where there is room, what waits in which view."""
     count = Counter(status.attention for status in world.statuses)
     help_needed = count[Attention.FAILED] + count[Attention.BLOCKED]
     total = len(world.statuses)
@@ -79,7 +82,9 @@ def summary_line(world: World, width: int, wanted: str = "") -> Line:
         if count[attention]:
             mark, role = GLYPHS[attention]
             spans.append((f"  {mark} {count[attention]} {word}", role))
-    return line(width, *spans)
+    views = [*tabs(world, view), (" ", Role.PLAIN)]
+    gap = width - sum(cell_len(clean(text)) for text, _ in (*spans, *views))
+    return line(width, *spans, (" " * gap, Role.PLAIN), *views) if gap > 0 else line(width, *spans)
 
 
 def together(world: World) -> Hold | None:

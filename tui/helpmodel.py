@@ -20,12 +20,27 @@ SECTIONS: dict[str, dict[str, str]] = {
         "pause": "pause with a reason; work stops after the batch in hand",
         "resume": "resume",
         "abort": "abort: undo to the shape before expand; asks for the id and a reason",
+        "tune": "tune the backfill: statement time, replica lag, lanes, window; from its next batch on",
         "undo": "undo a parked contract, or the switch of reads; asks for the id and a reason",
         "sql": "the exact SQL that the gate ahead will run",
         "copy": "copy the id of the change, or the text that is selected, to the clipboard of the terminal",
     },
     "ACT ON ALL CHANGES": {
         "hold_all": "hold everything at once, or let everything go again; asks for a reason",
+    },
+    "THE HISTORY": {
+        "follow": "in Audit: follow, the newest event stays under the cursor",
+        "verify": "in Audit: recompute the whole chain and compare it with the state",
+        "write": "in Audit: write what the filter shows to a file, as orch audit --json does",
+    },
+    "ACT ON A SESSION IN THE WAY": {
+        "cancel_backend": "in Locks: cancel what it runs, or end it; asks for its pid and a reason",
+    },
+    "VIEWS": {
+        "fleet": "Fleet: every change",
+        "gates": "Gates: what waits for a word, and what it rests on",
+        "locks": "Locks: who waits for whom on the targets",
+        "audit": "Audit: the history of all changes, and whether its chain is intact",
     },
     "LOOK": {
         "open": "open the change",

@@ -13,7 +13,7 @@ from orchestrator.core.status import Status
 from orchestrator.core.view import StepView
 from state.machine import GATE_AHEAD, TERMINAL, TRANSITIONS
 from state.model import Event, GateName, State, StepStatus
-from tui.detailmodel import approval_lines, counted, evidence_lines, gate_lines, section, sql_lines
+from tui.detailmodel import approval_lines, counted, evidence_lines, gate_lines, rehearsal_lines, section, sql_lines
 from tui.line import Line, Role, Span, paragraph
 
 EFFECTS = {
@@ -174,6 +174,7 @@ def intent_lines(
     lines += paragraph(width, facts, lead=(" on      ", Role.MUTED))
     if not intent.sql:
         return lines
+    lines += rehearsal_lines(status, width)
     lines += gate_lines(status, width, now) or evidence_lines(status, width, now)
     lines += approval_lines(status, width, now)
     if steps is None:

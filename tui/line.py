@@ -30,7 +30,7 @@ class Role(StrEnum):
 Span = tuple[str, Role]
 Line = tuple[Span, ...]
 
-ASCII = str.maketrans("✔✖▶■‖◷·█░◌", "+x>=!~.#-o")
+ASCII = str.maketrans("✔✖▶■‖◷·█░◌▁▂▃▄▅▆▇", "+x>=!~.#-o_,:;*%@")
 """The fallback for terminals and fonts without our glyphs."""
 
 

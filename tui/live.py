@@ -36,5 +36,11 @@ class Host(Protocol):
     def send_all(self, verb: str, reason: str) -> None:
         """Post a request about all changes."""
 
+    def act(self, title: str, call: Callable[[Service], str]) -> None:
+        """Post a request of any other kind; ``title`` says what, and it goes out once at a time. Shows what it returns."""
+
+    async def ask(self, read: Reading) -> object:
+        """What ``read`` returns, from a thread of its own; raises what it raises."""
+
     def wake(self) -> None:
         """Read now instead of at the next tick."""

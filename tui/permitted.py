@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tui.viewmodel import World
 
-ASKING = frozenset({"ask", "everything"})
+ASKING = frozenset({"ask", "everything", "cancel_backend", "tune"})
 """Actions that ask for something to be changed."""
 NEEDS_LIVE = ASKING | {"sql"}
 """Actions that would be blind over data that may be old."""

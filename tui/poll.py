@@ -6,12 +6,15 @@ fail none, so a call that takes too long is left behind and another one is tried
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from orchestrator.core.errors import OrchError
 from orchestrator.core.status import Status
 from orchestrator.core.view import Identity
+from tui.backfillmodel import Rates
 from tui.calls import in_thread
 from tui.live import Live, Reading
 from tui.service import Fleet, Service
@@ -29,27 +32,39 @@ class Poll:
         self._service, self._clock, self._monotonic = service, clock, monotonic
         self._fleet: Fleet | None = None
         self._statuses: tuple[Status, ...] = ()
+        self._rates = Rates()
         self._identity: Identity | None = None
         self._heard: float | None = None
         self._trouble, self._next_step = "", ""
         self._hanging: list[float] = []
-        self._rest = 0.0
+        self._rest, self._began = 0.0, -math.inf
+        self.hinted = False
 
     def world(self, busy: str = "") -> World:
         """What is known now."""
         age = None if self._heard is None else self._monotonic() - self._heard
-        return World(self._clock(), self._statuses, self._identity, age, self._trouble, self._next_step, busy)
+        known = World(self._clock(), self._statuses, self._identity, age, self._trouble, self._next_step, busy)
+        return replace(known, rates=self._rates)
 
-    def may_start(self) -> bool:
-        """Whether to ask again: after as long a rest as the last call took; later, the more calls hang."""
+    def hint(self) -> None:
+        """Something has happened: ask as soon as may be, whatever the pace."""
+        self.hinted = True
+
+    def may_start(self, pace: float = 0.0) -> bool:
+        """Whether to ask again: after as long a rest as the last call took; later, the more calls hang.
+
+        Without a hint, ``pace`` seconds after the last call began.
+        """
         if not self._hanging:
-            return self._monotonic() >= self._rest
+            due = self._rest if self.hinted else max(self._rest, self._began + pace)
+            return self._monotonic() >= due
         patience = min(PATIENCE * 2.0 ** (len(self._hanging) - 1), LONGEST)
         return self._monotonic() - self._hanging[-1] > patience
 
     def start(self) -> float:
         """Note that a call goes out; what it returns is handed to ``ask``."""
-        began = self._monotonic()
+        began = self._began = self._monotonic()
+        self.hinted = False
         self._hanging.append(began)
         return began
 
@@ -80,6 +95,7 @@ class Poll:
             return False
         self._identity, self._fleet, self._heard = identity, fleet, began
         self._statuses = fleet.statuses
+        self._rates = self._rates.after(began, self._clock(), self._statuses)
         self._trouble, self._next_step = "", ""
         return True
 

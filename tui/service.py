@@ -6,8 +6,13 @@ put a service in memory behind the same screens.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
+from orchestrator.core.audit import Problem
+from orchestrator.core.locks import TargetLocks
 from orchestrator.core.status import Status
 from orchestrator.core.view import CommandView, Identity, RunningView, StepView
 from state.model import EventRow, GateName
@@ -39,11 +44,26 @@ class Service(Protocol):
     def events(self, change_id: str | None = None, *, after: int = 0, limit: int | None = None) -> list[EventRow]:
         """The history after a sequence number, oldest first."""
 
+    def locks(self) -> tuple[TargetLocks, ...]:
+        """Who waits for whom on each target."""
+
+    def cancel(self, target: str, pid: int, started: datetime, *, active: bool, reason: str) -> str:
+        """End a session in the way, or what it runs; returns what was done."""
+
+    def latest_events(self, limit: int) -> list[EventRow]:
+        """The last events of all changes, in order."""
+
+    def audit_verify(self) -> list[Problem]:
+        """What does not fit in the history, or between it and the rows; reads all of it."""
+
     def commands(self, *, after: int = 0, limit: int = 200) -> tuple[CommandView, ...]:
         """What workers last sent to the targets, oldest first."""
 
     def running(self) -> tuple[RunningView, ...]:
         """What sessions of ours do on the targets now."""
+
+    def hints(self, stopped: threading.Event) -> Iterator[str]:
+        """The change of each event as it is appended, until ``stopped``; first of all an empty one, once it listens."""
 
     def request(self, change_id: str, *, version: int | None = None) -> Status:
         """Ask a worker to run the gate ahead."""
@@ -79,6 +99,9 @@ class Service(Protocol):
 
     def let_go(self, *, reason: str | None = None) -> list[str]:
         """Lift the holds that were set on everything at once; returns which."""
+
+    def tune(self, change_id: str, settings: Mapping[str, Any], *, version: int | None = None) -> Status:
+        """Hold the backfill to other settings."""
 
     def abort(self, change_id: str, *, reason: str, version: int | None = None) -> Status:
         """Ask for everything done so far to be undone."""

@@ -15,7 +15,7 @@ from textual.widgets import Footer
 from orchestrator.core.errors import OrchError
 from orchestrator.core.view import StepView
 from tui.clipboard import Copied
-from tui.detailmodel import sql_lines
+from tui.detailmodel import rehearsal_lines, sql_lines
 from tui.header import Header
 from tui.line import Line, Role, line, paragraph
 from tui.lines import LineView
@@ -73,7 +73,8 @@ class SqlScreen(Screen[None]):
             return [title, *paragraph(width, self._failed, Role.BAD, lead=("  ", Role.BAD))]
         if self._steps is None:
             return [title, line(width, ("  reading the plan", Role.MUTED))]
-        return [title, *sql_lines(self._steps, width)]
+        status = cast(Host, self.app).world.find(self._change)
+        return [title, *(rehearsal_lines(status, width) if status else []), *sql_lines(self._steps, width)]
 
     def copied(self) -> Copied | None:
         """The statements, as they will run."""

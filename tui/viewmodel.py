@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from orchestrator.core.locks import TargetLocks
 from orchestrator.core.status import Attention, Status
 from orchestrator.core.view import Identity
 from state.machine import GATE_AHEAD
 from state.model import Phase, State, StepStatus
+from tui.backfillmodel import Rates
 from tui.line import Line, Role, Span, line, pad
 from tui.numbers import bar, eta_text, fraction, percent_text, rate_text
 from tui.rows import Rows
@@ -50,6 +52,19 @@ _DONE_PHASES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Locks:
+    """What was seen last on each target, and how many seconds ago."""
+
+    targets: tuple[TargetLocks, ...]
+    age: float
+
+    @property
+    def waiting(self) -> int:
+        """How many sessions wait."""
+        return sum(len(target.waiting) for target in self.targets)
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """All that was read last, how old it is, and what went wrong since. ``age`` is None before the first answer."""
 
@@ -62,6 +77,8 @@ class World:
     busy: str = ""
     read_only: bool = False
     limit: float = field(default=5.0)
+    locks: Locks | None = None
+    rates: Rates = field(default_factory=Rates)
 
     @property
     def live(self) -> bool:

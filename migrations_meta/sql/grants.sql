@@ -29,7 +29,7 @@ GRANT USAGE ON SCHEMA orch TO orch_worker, orch_operator, orch_auditor;
 GRANT SELECT ON ALL TABLES IN SCHEMA orch TO orch_worker, orch_operator, orch_auditor;
 
 -- What people say, as functions that write down who said it.
-GRANT EXECUTE ON FUNCTION orch.decide_gate, orch.record_freeze TO orch_operator;
+GRANT EXECUTE ON FUNCTION orch.decide_gate, orch.record_freeze, orch.record_cancel TO orch_operator;
 GRANT EXECUTE ON FUNCTION orch.record_intent, orch.record_tuning, orch.record_deploy TO orch_operator, orch_worker;
 
 -- The worker moves changes. Holds, requests, approvals and the chain are not its own to write.

@@ -80,7 +80,8 @@ def _known(url: str | None) -> Optional["Known"]:
 
     settings = wiring.configured(url, None)
     try:
-        return look(settings.target().url)
+        target = settings.target()
+        return look(target.url, target.rehearse_from)
     except Exception as error:
         ours = translated(error, settings)
         if ours is error:

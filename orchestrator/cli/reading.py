@@ -12,6 +12,7 @@ import typer
 from orchestrator.cli import plantext, statustext
 from orchestrator.cli.text import clean, out, wrapped
 from orchestrator.cli.wiring import AsJson, ChangeId, ChangePath, ConfigFile, StatementsFile, Url, data, opened
+from orchestrator.core.audit import to_json
 from state.model import EventRow, Verdict
 
 REFUSED = 4
@@ -109,7 +110,7 @@ def audit(
             return
         if not verify:
             events = service.events(change, after=after, limit=limit)
-            data([_event(each) for each in events]) if as_json else out(_history(events))
+            data([to_json(each) for each in events]) if as_json else out(_history(events))
             return
         problems = service.audit_verify(anchor=anchor)
     if as_json:
@@ -120,19 +121,6 @@ def audit(
         out("the history is intact and agrees with the state")
     if problems:
         raise typer.Exit(REFUSED)
-
-
-def _event(row: EventRow) -> dict[str, object]:
-    return {
-        "seq": row.seq,
-        "change": row.change_id,
-        "at": row.at,
-        "actor": row.actor,
-        "kind": row.kind,
-        "data": dict(row.data),
-        "prev_sha256": row.prev_sha256,
-        "sha256": row.sha256,
-    }
 
 
 def _history(events: list[EventRow]) -> list[str]:

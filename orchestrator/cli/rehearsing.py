@@ -61,6 +61,10 @@ def rehearse(
         str | None,
         typer.Option("--statements", metavar="FILE", help="Statements in use (SQL or CSV), sent by the clients."),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="FILE", help="SQL that does the same in one step, to compare; taken back."),
+    ] = None,
     markdown: Annotated[str | None, typer.Option("--markdown", metavar="FILE", help="Write Markdown, too.")] = None,
     html: Annotated[str | None, typer.Option("--html", metavar="FILE", help="Write a page with charts, too.")] = None,
     as_json: AsJson = False,
@@ -79,7 +83,7 @@ def rehearse(
     for secret in (on, clone):
         hide(Config(secret or "", {}).secrets())
     limits = budget(max_lock_hold, max_client_stall, max_extra_disk)
-    options = Options(scale, limits, statements, on, copy_of, clone, with_data)
+    options = Options(scale, limits, statements, on, copy_of, clone, with_data, against)
     with opened(url, config) as service:
         source, path = _source(service, file)
         report = rehearsed(configured(url, config), source, path, options, lambda line: note(clean(line)))
@@ -138,6 +142,8 @@ def _told(report: "Report") -> None:
     out([f"{name:<16}{clean(value)}" for name, value in shown.facts(report)])
     out([f"{'':<16}{clean(ending)}" for ending in report.endings])
     _table("steps", list(shown.STEP_HEADS), [list(shown.step_row(step)) for step in report.steps])
+    if rows := shown.against(report):
+        _table("the same in one step", list(shown.AGAINST_HEADS), [list(row) for row in rows])
     _table("statements of both shapes in every phase", *shown.coexistence(report))
     _listed("breaks at contract", [each.text for each in report.breaks_at_contract])
     _listed("the copy lacks", report.lacks)

@@ -80,8 +80,27 @@ def verify(
     return problems
 
 
-def _chain(history: Sequence[EventRow]) -> Iterator[Problem]:
-    seq, digest = 0, GENESIS
+def linked(events: Iterable[EventRow]) -> list[Problem]:
+    """What does not fit in a piece of the chain: whether it hangs together, not whether it hangs on what came before."""
+    history = tuple(events)
+    return list(_chain(history, history[0].seq - 1, history[0].prev_sha256)) if history else []
+
+
+def to_json(event: EventRow) -> dict[str, object]:
+    """The JSON shape of ``orch audit --json`` (design §4)."""
+    return {
+        "seq": event.seq,
+        "change": event.change_id,
+        "at": event.at,
+        "actor": event.actor,
+        "kind": event.kind,
+        "data": dict(event.data),
+        "prev_sha256": event.prev_sha256,
+        "sha256": event.sha256,
+    }
+
+
+def _chain(history: Sequence[EventRow], seq: int = 0, digest: str = GENESIS) -> Iterator[Problem]:
     for event in history:
         if event.seq != seq + 1:
             yield _at(event, f"it follows event {seq}; events between are missing or out of order")

@@ -188,9 +188,11 @@ def _soak(facts: GateFacts) -> tuple[Requirement, ...]:
 def _window(facts: GateFacts) -> tuple[Requirement, ...]:
     if facts.policy.window is None:
         return ()
-    is_open = window(facts.policy.window).is_open(facts.now)
-    verdict = Verdict.PASS if is_open else Verdict.UNKNOWN
-    return (Requirement("window", "window", verdict, f"{'open' if is_open else 'closed'}: {facts.policy.window}"),)
+    hours = window(facts.policy.window)
+    if hours.is_open(facts.now):
+        return (Requirement("window", "window", Verdict.PASS, f"open: {facts.policy.window}"),)
+    left = words((hours.opens_at(facts.now) - facts.now).total_seconds())
+    return (Requirement("window", "window", Verdict.UNKNOWN, f"closed: {facts.policy.window}; opens in {left}"),)
 
 
 def _deploy(facts: GateFacts) -> tuple[Requirement, ...]:

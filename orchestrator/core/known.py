@@ -64,10 +64,21 @@ class KnownTable:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownUse:
+    """``statements`` that somebody sent, with the number of calls; ``bodies`` are the texts of functions by name; ``missing``
+    says why nobody knows of statements.
+    """
+
+    statements: tuple[tuple[str, int], ...] = ()
+    bodies: Mapping[str, str] = field(default_factory=dict)
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """``tables`` by qualified name; ``functions`` (qualified) → v, s or i, the most volatile of its overloads; ``domains``
     (qualified) → base type, ``constrained`` are those with a constraint; ``lock_timeout`` says that role
-    or database set one.
+    or database set one; ``rehearse_from`` is from how many rows on a lock's time must have been seen, 0 for never.
     """
 
     version: int
@@ -78,6 +89,8 @@ class Known:
     constrained: frozenset[str] = frozenset()
     lock_timeout: bool = False
     utc: bool = False
+    rehearse_from: int = 0
+    use: KnownUse = KnownUse()
 
     def table(self, schema: str, name: str) -> KnownTable | None:
         """The table as a statement names it."""

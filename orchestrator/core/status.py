@@ -62,7 +62,10 @@ TOGETHER = "everything is held: "
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a Change stands, why, and what is missing."""
+    """Where a Change stands, why, and what is missing.
+
+    ``tuned`` is what people changed of the settings of its backfill, ``control`` all of them as they are now, for people.
+    """
 
     change: str
     title: str
@@ -83,6 +86,7 @@ class Status:
     comparisons: tuple[ComparisonRow, ...] = ()
     rejected_rows: int = 0
     tuned: Mapping[str, Any] = field(default_factory=dict)
+    control: Mapping[str, Any] = field(default_factory=dict)
     rung: Rung | None = None
     taken_back: bool = False
     glass: tuple[Glass, ...] = ()
@@ -169,6 +173,7 @@ class Status:
             "gate": _gate(self.gate),
             "rejected_rows": self.rejected_rows,
             "tuned": dict(self.tuned),
+            "control": dict(self.control),
             "ramp": _rung(self.rung),
             "rehearsal": _rehearsal(self),
             "glass": [_glass(each) for each in self.glass],

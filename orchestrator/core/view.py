@@ -10,7 +10,11 @@ from state.model import Verdict
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One Step in full. ``lock`` is the strongest lock and on what; ``undo_note`` says why undo has no SQL."""
+    """One Step in full. ``lock`` is the strongest lock and on what; ``undo_note`` says why undo has no SQL.
+
+    ``expected`` is a class of duration once the lock is there; ``table`` is what the Step is about, ``rows`` and ``bytes`` are
+    the server's estimates of it, None where it did not tell.
+    """
 
     ordinal: int
     phase: str
@@ -22,6 +26,10 @@ class StepView:
     scans: bool
     undo: tuple[str, ...]
     undo_note: str
+    table: str = ""
+    rows: int | None = None
+    bytes: int | None = None
+    expected: str = ""
 
 
 @dataclass(frozen=True, slots=True)

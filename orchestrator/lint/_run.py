@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from orchestrator.core.known import Known
 from orchestrator.dialects.postgres.script.acts import Act
-from orchestrator.dialects.postgres.script.reading import read
+from orchestrator.dialects.postgres.script.sent import Part, Script, Sending, sent
 from orchestrator.lint._effects import table_of
 from orchestrator.lint._model import Finding, Remark, Rule, ScriptRule, Tier
 from orchestrator.lint._situation import Situation
@@ -50,14 +50,19 @@ def _rules() -> tuple[dict[type[Act], tuple[tuple[str, Rule], ...]], tuple[tuple
     return by_act, tuple(whole)
 
 
-def lint(text: str, file: str = "-", *, known: Known | None = None, wrapped: bool = False) -> Report:
-    """Judge one script. ``wrapped``: the tool that runs it puts all of it into one transaction."""
-    statements = read(text)
-    seen = Situation(text, statements, suppressions(text, statements), known, wrapped)
+def lint(text: str, file: str = "-", *, known: Known | None = None, sending: Sending = Sending.EACH) -> Report:
+    """Judge a text of SQL, sent in that way."""
+    return judge(sent(text, Part(sending=sending)), file, known)
+
+
+def judge(script: Script, file: str, known: Known | None = None) -> Report:
+    """Judge what one migration sends."""
+    seen = Situation(script, suppressions(script), known)
     said = list(_said(seen))
     kept = [each for each in said if not any(s.covers(each.rule, each.at) for s in seen.suppressions)]
-    findings = sorted((_finding(each, file, text) for each in kept), key=lambda f: (f.line, f.column, f.rule))
-    return Report(tuple(findings), 1, len(statements), len(said) - len(kept))
+    once = dict.fromkeys(_finding(each, file, script) for each in kept)
+    findings = sorted(once, key=lambda f: (f.line, f.column, f.rule))
+    return Report(tuple(findings), 1, len(script.statements), len(said) - len(kept))
 
 
 def _said(seen: Situation) -> Iterator[_Said]:
@@ -96,16 +101,7 @@ def _size(size: int) -> str:
     return f"{size} TB"
 
 
-def _finding(said: _Said, file: str, text: str) -> Finding:
-    line_start = text.rfind("\n", 0, said.at) + 1
-    line = text.count("\n", 0, said.at) + 1
-    return Finding(
-        file,
-        line,
-        said.at - line_start + 1,
-        said.rule,
-        said.tier,
-        said.lock,
-        said.remark.message,
-        said.remark.safe_way,
-    )
+def _finding(said: _Said, file: str, script: Script) -> Finding:
+    line, column = script.place(said.at)
+    remark = said.remark
+    return Finding(file, line, column, said.rule, said.tier, said.lock, remark.message, remark.safe_way)

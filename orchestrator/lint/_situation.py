@@ -16,6 +16,7 @@ from orchestrator.core.known import Known, KnownColumn, KnownTable
 from orchestrator.dialects.postgres.script import acts
 from orchestrator.dialects.postgres.script.acts import Act, Expr, Name
 from orchestrator.dialects.postgres.script.reading import Statement
+from orchestrator.dialects.postgres.script.sent import Part, Script, Sending
 from orchestrator.lint._effects import BLOCKS_WRITES, Effect, effect, table_of
 from orchestrator.lint._suppressing import Suppression
 
@@ -42,20 +43,23 @@ class Check:
 class Situation:
     """Grows statement by statement. ``transaction`` counts transactions; outside one, every statement is its own.
 
-    ``before`` are all acts so far, ``together`` those of the same transaction, ``of_table`` those upon each table. ``held`` is
-    the first strong lock that the transaction holds, ``asked`` says that the script has asked for one at all.
+    ``before`` are all acts so far, ``together`` those of the same transaction, ``values`` those of them that add one to an
+    enum, ``of_table`` those upon each table. ``held`` is the first strong lock that the transaction holds, ``asked`` says that
+    the script has asked for one at all. ``shared`` says that the tool, or PostgreSQL itself, runs the statement in one
+    transaction with others.
     """
 
-    text: str
-    statements: tuple[Statement, ...] = ()
+    script: Script
     suppressions: tuple[Suppression, ...] = ()
     known: Known | None = None
-    wrapped: bool = False
+    part: Part = field(default_factory=Part)
+    shared: bool = False
     statement: Statement | None = None
     transaction: int = 0
     open_since: Act | None = None
     before: list[Act] = field(default_factory=list)
     together: list[Act] = field(default_factory=list)
+    values: list[acts.AddEnumValue] = field(default_factory=list)
     of_table: dict[str, list[Act]] = field(default_factory=dict)
     held: tuple[Name, str] | None = None
     asked: bool = False
@@ -68,9 +72,14 @@ class Situation:
     enums: set[str] = field(default_factory=set)
 
     @property
+    def statements(self) -> tuple[Statement, ...]:
+        """All of the script's."""
+        return self.script.statements
+
+    @property
     def in_transaction(self) -> bool:
         """Whether the statement shares its transaction with others."""
-        return self.wrapped or self.open_since is not None
+        return self.shared or self.open_since is not None
 
     def key(self, name: Name) -> str:
         """One spelling for an object: unqualified names are taken for those of the first schema of the search path."""
@@ -153,13 +162,23 @@ class Situation:
     def begin(self, statement: Statement) -> None:
         """A statement is looked at."""
         self.statement = statement
-        if not self.in_transaction:
+        part = self.script.part(statement.start)
+        turned = part is not self.part
+        if turned:
+            self.part = part
+            alone = part.sending is Sending.MESSAGE and self.script.is_alone(statement)
+            self.shared = part.sending is not Sending.EACH and not alone
+        if turned or not self.in_transaction:
             self._next_transaction()
 
     def _next_transaction(self) -> None:
         self.transaction += 1
         self.together = []
+        self.values = []
         self.held = None
+        for name in self._local:
+            self.settings.pop(name, None)
+        self._local.clear()
 
     def after(self, act: Act) -> None:
         """An act is done: what follows knows of it."""
@@ -199,6 +218,8 @@ class Situation:
                 self.functions[act.name.name] = act.volatility[0]
             case acts.CreateDomain(constrained=True) | acts.AlterDomain(action="add constraint"):
                 self.domains.add(act.name.name)
+            case acts.AddEnumValue():
+                self.values.append(act)
             case acts.CreateEnum():
                 self.enums.add(act.name.name)
 
@@ -217,9 +238,6 @@ class Situation:
         elif act.kind in ("commit", "rollback", "prepare"):
             self.open_since = None
             self._next_transaction()
-            for name in self._local:
-                self.settings.pop(name, None)
-            self._local.clear()
 
     def _setting(self, act: acts.Setting) -> None:
         if act.local and not self.in_transaction:

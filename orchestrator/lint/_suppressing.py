@@ -7,10 +7,9 @@ says why.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.dialects.postgres.script.reading import Statement
+from orchestrator.dialects.postgres.script.sent import Script
 from orchestrator.dialects.postgres.script.splitting import comments
 
 _MARK = re.compile(r"orch:ignore(?P<file>-file)?\b[ \t]*(?P<rules>[\w \t,-]*)(?P<colon>:?)(?P<reason>[^\n]*)")
@@ -31,8 +30,9 @@ class Suppression:
         return bool(self.reason) and rule in self.rules and self.start <= at <= self.end
 
 
-def suppressions(text: str, statements: Sequence[Statement]) -> tuple[Suppression, ...]:
+def suppressions(script: Script) -> tuple[Suppression, ...]:
     """All of a script's."""
+    text = script.text
     if "orch:ignore" not in text:
         return ()
     found = []
@@ -40,14 +40,15 @@ def suppressions(text: str, statements: Sequence[Statement]) -> tuple[Suppressio
         for mark in _MARK.finditer(text, start, end):
             words = tuple(word for word in re.split(r"[\s,]+", mark["rules"]) if word)
             reason = mark["reason"].removesuffix("*/").strip() if mark["colon"] else ""
-            span = (0, len(text)) if mark["file"] else _span(text, start, statements)
+            span = (0, len(text)) if mark["file"] else _span(script, start)
             found.append(Suppression(mark.start(), words, reason, *span))
     return tuple(found)
 
 
-def _span(text: str, at: int, statements: Sequence[Statement]) -> tuple[int, int]:
-    """The statement that a comment stands in, behind on the same line, or above."""
-    for each in statements:
-        if each.end >= at or "\n" not in text[each.end : at]:
+def _span(script: Script, at: int) -> tuple[int, int]:
+    """The statement that a comment stands in, behind on the same line, or above; outside of calls, the whole call."""
+    outside = script.spans and not any(each.start <= at < each.end for each in script.spans)
+    for each in script.spans if outside else script.statements:
+        if each.end >= at or "\n" not in script.text[each.end : at]:
             return each.start, each.end
     return at, at

@@ -13,20 +13,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.dialects.postgres.script.acts import CreateIndex, DetachPartition, Drop, Refresh, Reindex, Vacuum
+from orchestrator.dialects.postgres.script.acts import (
+    Cluster,
+    CreateIndex,
+    DetachPartition,
+    Drop,
+    Other,
+    Reindex,
+    Vacuum,
+    needs_no_transaction,
+)
 from orchestrator.lint._model import Remark, Rule, Tier
 from orchestrator.lint._situation import Situation
 
 
-def _judge(act: CreateIndex | Drop | Reindex | DetachPartition | Vacuum | Refresh, seen: Situation) -> Iterator[Remark]:
-    alone = isinstance(act, Vacuum) or (not isinstance(act, Refresh) and act.concurrently)
-    if seen.in_transaction and alone and not (isinstance(act, Vacuum) and act.analyze_only):
-        where = "the tool runs this file in one transaction" if seen.open_since is None else "BEGIN stands above it"
-        yield Remark(
-            f"cannot run inside a transaction (error 25001), and {where}",
-            "put it into a migration of its own that is not transactional",
-            lock="",
-        )
+def _judge(
+    act: CreateIndex | Drop | Reindex | DetachPartition | Vacuum | Cluster | Other, seen: Situation
+) -> Iterator[Remark]:
+    if seen.in_transaction and needs_no_transaction(act):
+        where = seen.part.who if seen.open_since is None else "BEGIN stands above it"
+        yield Remark(f"cannot run inside a transaction (error 25001), and {where}", seen.part.way, lock="")
 
 
 plugin = Rule(
@@ -38,7 +44,8 @@ plugin = Rule(
         Reindex,
         DetachPartition,
         Vacuum,
-        Refresh,
+        Cluster,
+        Other,
     ),
     fresh=True,
 )

@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from orchestrator.dialects.postgres.script.acts import (
     AddColumn,
     AddConstraint,
-    AddEnumValue,
     Copy,
     CreateIndex,
     Insert,
@@ -36,8 +35,8 @@ def _judge(
     if not seen.in_transaction:
         return
     text = seen.statement.text if seen.statement else ""
-    for earlier in seen.together:
-        if not isinstance(earlier, AddEnumValue) or earlier.type.name in seen.enums:
+    for earlier in seen.values:
+        if earlier.type.name in seen.enums:
             continue
         if "'" + earlier.value.replace("'", "''") + "'" in text:
             yield Remark(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.dialects.postgres.script.acts import Transaction
+from orchestrator.dialects.postgres.script.sent import Sending
 from orchestrator.lint._model import Remark, ScriptRule, Tier
 from orchestrator.lint._situation import Situation
 
@@ -20,18 +21,19 @@ def _judge(seen: Situation) -> Iterator[Remark]:
     for act in seen.before:
         if not isinstance(act, Transaction):
             continue
+        wrapped = seen.script.part(act.at).sending is Sending.TRANSACTION
         if act.kind == "begin":
-            if opened is not None or seen.wrapped:
+            if opened is not None or wrapped:
                 yield Remark(
                     "a transaction is open already; this BEGIN does nothing", "leave it out", Tier.MINOR, act.at
                 )
             opened = act
         elif act.kind in ("commit", "rollback"):
-            if seen.wrapped and act is not seen.before[-1]:
+            if wrapped and act is not seen.before[-1]:
                 yield Remark(
                     "ends the tool's own transaction; what follows is not undone on failure", "leave it out", at=act.at
                 )
-            elif opened is None and not seen.wrapped:
+            elif opened is None and not wrapped:
                 yield Remark("no transaction is open here", "leave it out", Tier.MINOR, act.at)
             opened = None
     if opened is not None:

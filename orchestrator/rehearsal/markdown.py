@@ -22,6 +22,9 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (f"- {name}: {value}" for name, value in shown.facts(report))
     yield from (f"- {ending}" for ending in report.endings)
     yield from _listed("Against it", report.faults)
+    if rows := shown.against(report):
+        yield from ("", "### The same in one step", "")
+        yield from _table(shown.AGAINST_HEADS, rows)
     yield from ("", "### Steps", "")
     yield from _table(shown.STEP_HEADS, map(shown.step_row, report.steps))
     yield from ("", "### Statements of both shapes in every phase", "")

@@ -99,7 +99,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One rehearsal. Timelines are (seconds since the run began, value)."""
+    """One rehearsal. Timelines are (seconds since the run began, value). ``outright`` is the same in one step, if tried."""
 
     change: str
     target: str
@@ -124,6 +124,17 @@ class Report:
     latencies: tuple[tuple[float, float], ...] = ()
     rates: tuple[tuple[float, float], ...] = ()
     problems: tuple[str, ...] = field(default=())
+    outright: Step | None = None
+
+    @property
+    def hold_ms(self) -> float:
+        """The longest hold of a strong lock by any step."""
+        return max((step.strong_hold_ms for step in self.steps), default=0.0)
+
+    @property
+    def stall_ms(self) -> float:
+        """The longest that a client waited during any step."""
+        return max((step.clients.worst_ms for step in self.steps), default=0.0)
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -168,8 +179,8 @@ class Report:
             server=major(self.server_version),
             size_class=self.size_class,
             rows=self.rows,
-            hold_ms=max((step.strong_hold_ms for step in self.steps), default=0.0),
-            stall_ms=max((step.clients.worst_ms for step in self.steps), default=0.0),
+            hold_ms=self.hold_ms,
+            stall_ms=self.stall_ms,
             seconds=self.seconds,
             broken=len(list(self._broken())),
             over_budget=tuple(self._over_budget()),

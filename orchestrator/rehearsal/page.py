@@ -6,10 +6,11 @@ Why it exists: a file that opens anywhere and can be kept with the release; no s
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from orchestrator.rehearsal import shown
-from orchestrator.rehearsal.model import STRONG, Report
+from orchestrator.rehearsal.model import Report
 
 _STYLE = """
 :root{--ink:#1b1f24;--soft:#5b6672;--line:#d7dde3;--ground:#fff;--good:#1a7f45;--bad:#b3261e;--mark:#2f6fb2;--warm:#c77700}
@@ -18,10 +19,25 @@ _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground);max-width:75rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;font-size:13px}td,th{border-bottom:1px solid var(--line);padding:.3rem .6rem;text-align:left;
 vertical-align:top}.wide{overflow-x:auto}.ok{color:var(--good)}.FAILS{color:var(--bad);font-weight:bold}.gone{color:var(--soft)}
-.bad{color:var(--bad)}svg{width:100%;height:auto}svg text{fill:var(--soft);font-size:11px}dt{color:var(--soft)}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem}dd{margin:0}code{font-size:12px}
+.short{white-space:nowrap}.bad{color:var(--bad)}svg{width:100%;height:auto}svg text{fill:var(--soft);font-size:11px}
+dt{color:var(--soft)}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem}dd{margin:0}code{font-size:12px}
 """
 _WIDE, _HIGH, _LEFT = 1000, 160, 60
+_SHORT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """The time that the charts show, in seconds of the rehearsal; aborts before the run leave no empty half."""
+
+    first: float
+    last: float
+
+    def x(self, seconds: float) -> float:
+        return round(_LEFT + self.wide(max(seconds - self.first, 0.0)), 1)
+
+    def wide(self, seconds: float) -> float:
+        return round(seconds / (self.last - self.first) * (_WIDE - _LEFT - 10), 1)
 
 
 def page(report: Report) -> str:
@@ -31,6 +47,7 @@ def page(report: Report) -> str:
         "<dl>" + "".join(f"<dt>{n}</dt><dd>{escape(v)}</dd>" for n, v in shown.facts(report)) + "</dl>",
         _listed("Against it", report.faults),
         _listed("Ways that were gone", report.endings),
+        _against(report),
         _charts(report),
         "<h2>Steps</h2>" + _table(shown.STEP_HEADS, map(shown.step_row, report.steps)),
         "<h2>Statements of both shapes in every phase</h2>" + _table(*shown.coexistence(report)),
@@ -48,6 +65,11 @@ def _listed(title: str, lines: Sequence[str]) -> str:
     return f"<h2>{title}</h2><ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
 
 
+def _against(report: Report) -> str:
+    rows = shown.against(report)
+    return "<h2>The same in one step</h2>" + _table(shown.AGAINST_HEADS, rows) if rows else ""
+
+
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = "".join(f"<th>{escape(each)}</th>" for each in heads)
     body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
@@ -55,54 +77,48 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    kind = f" class={text}" if text in ("ok", "FAILS", "gone") else ""
-    return f"<td{kind}>{escape(text)}</td>"
+    kind = text if text in ("ok", "FAILS", "gone") else "short" if len(text) <= _SHORT else "long"
+    return f"<td class={kind}>{escape(text)}</td>"
 
 
 def _charts(report: Report) -> str:
     if not report.latencies:
         return ""
-    end = max(report.latencies[-1][0], *(step.began + step.seconds for step in report.steps), 1.0)
+    ends = (step.began + step.seconds for step in report.steps)
+    first = report.latencies[0][0]
+    axis = _Axis(first, max(report.latencies[-1][0], *ends, first + 1.0))
     return (
-        f"<h2>Strong locks over time</h2>{_lanes(report, end)}"
-        f"<h2>Worst client latency over time, ms</h2>{_line(report.latencies, end, 'ms')}"
-        + (f"<h2>Backfill, rows per second</h2>{_line(report.rates, end, 'rows/s')}" if report.rates else "")
+        f"<h2>Strong locks over time</h2>{_lanes(report, axis)}"
+        f"<h2>Worst client latency over time, ms</h2>{_line(report.latencies, axis, 'ms')}"
+        + (f"<h2>Backfill, rows per second</h2>{_line(report.rates, axis, 'rows/s')}" if report.rates else "")
     )
 
 
-def _x(seconds: float, end: float) -> float:
-    return round(_LEFT + max(seconds, 0.0) / end * (_WIDE - _LEFT - 10), 1)
-
-
-def _line(points: Sequence[tuple[float, float]], end: float, unit: str) -> str:
+def _line(points: Sequence[tuple[float, float]], axis: _Axis, unit: str) -> str:
     most = max((value for _, value in points), default=0) or 1
-    path = " ".join(f"{_x(at, end)},{_HIGH - 20 - value / most * (_HIGH - 40):.1f}" for at, value in points)
+    path = " ".join(f"{axis.x(at)},{_HIGH - 20 - value / most * (_HIGH - 40):.1f}" for at, value in points)
     drawn = f"<polyline points='{path}' fill=none stroke='var(--mark)' stroke-width=1.5 />"
-    return _framed(f"{drawn}<text x=2 y=24>{most:,.0f} {unit}</text><text x=2 y={_HIGH - 20}>0</text>", end, _HIGH)
+    return _framed(f"{drawn}<text x=2 y=24>{most:,.0f} {unit}</text><text x=2 y={_HIGH - 20}>0</text>", axis, _HIGH)
 
 
-def _lanes(report: Report, end: float) -> str:
+def _lanes(report: Report, axis: _Axis) -> str:
     """One lane per step; its strong locks as a bar as long as they were held, and a mark where that is too short to see."""
     rows = []
-    for at, step in enumerate(report.steps):
-        y = 14 + at * 18
-        strong = [lock for lock in step.locks if lock.mode in STRONG]
-        held = max((lock.hold_ms for lock in strong), default=0.0) / 1000
-        left, span = _x(step.began, end), max(_x(step.began + step.seconds, end) - _x(step.began, end), 1)
+    for at, step in enumerate(step for step in report.steps if step.began >= axis.first):
+        y, held = 14 + at * 18, step.strong_hold_ms / 1000
+        left, span = axis.x(step.began), max(axis.wide(step.seconds), 1)
         rows.append(f"<rect x={left} y={y - 8} width={span} height=10 fill='var(--line)' />")
         if held:
-            rows.append(
-                f"<rect x={left} y={y - 8} width={max(_x(held, end) - _LEFT, 3)} height=10 fill='var(--warm)' />"
-            )
+            rows.append(f"<rect x={left} y={y - 8} width={max(axis.wide(held), 3)} height=10 fill='var(--warm)' />")
         said = f"{step.phase} {step.ordinal}" + (f": {held * 1000:.0f} ms" if held else "")
         anchor, x = ("end", left - 4) if left > _WIDE * 0.7 else ("start", left + span + 4)
         rows.append(f"<text x={x} y={y} text-anchor={anchor}>{escape(said)}</text>")
-    return _framed("".join(rows), end, 30 + len(report.steps) * 18)
+    return _framed("".join(rows), axis, 30 + len(report.steps) * 18)
 
 
-def _framed(drawn: str, end: float, high: int) -> str:
-    axis = f"<line x1={_LEFT} x2={_WIDE} y1={high - 18} y2={high - 18} stroke='var(--line)' />"
-    ticks = "".join(
-        f"<text x={_x(end * part / 5, end)} y={high - 4}>{end * part / 5:.0f} s</text>" for part in range(5)
-    )
-    return f"<svg viewBox='0 0 {_WIDE} {high}' role=img>{axis}{ticks}{drawn}</svg>"
+def _framed(drawn: str, axis: _Axis, high: int) -> str:
+    """A chart over its axis, which counts from where the charts begin."""
+    line = f"<line x1={_LEFT} x2={_WIDE} y1={high - 18} y2={high - 18} stroke='var(--line)' />"
+    parts = ((axis.last - axis.first) * part / 5 for part in range(5))
+    ticks = "".join(f"<text x={axis.x(axis.first + s)} y={high - 4}>{s:.1f} s</text>" for s in parts)
+    return f"<svg viewBox='0 0 {_WIDE} {high}' role=img>{line}{ticks}{drawn}</svg>"

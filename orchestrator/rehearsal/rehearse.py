@@ -21,10 +21,11 @@ from orchestrator.core.reading import Statement as Known
 from orchestrator.core.size import size_class
 from orchestrator.plugins import discover
 from orchestrator.rehearsal import in_use
+from orchestrator.rehearsal import outright as one_step
 from orchestrator.rehearsal.clients import Load
 from orchestrator.rehearsal.copy import After, Copy, Say, synthetic
 from orchestrator.rehearsal.given import clean, restored
-from orchestrator.rehearsal.model import Budget, Cell, Report, Statement, latency
+from orchestrator.rehearsal.model import Budget, Cell, Report, Statement, Step, latency
 from orchestrator.rehearsal.run import PHASES, RAMP, Recorder, Walk, predicted, quiet, service_on
 from orchestrator.rehearsal.scratch import cloned
 from orchestrator.rehearsal.statements import Sent, Shape, keys, made, merged, shape
@@ -34,6 +35,7 @@ from orchestrator.rehearsal.watching import watching
 from orchestrator.service import Service
 from state.model import State
 
+Row = dict[str, str | None]
 _QUIET = 2.0
 _SESSIONS = 2
 _FREEING = ("contract", "undo", "contract again")
@@ -58,6 +60,7 @@ class Options:
     copy_of: str | None = None
     clone: str | None = None
     with_data: bool = False
+    against: str | None = None
 
 
 @dataclass
@@ -80,24 +83,27 @@ def rehearsed(config: Config, source: str, path: str, options: Options, say: Say
     from orchestrator.change import parse
 
     file = parse(source, path, discover("orchestrator.operations"))
+    script = None if options.against is None else one_step.outright(options.against)
     target, text = config.target(file.target), varied(source, path, file)
     with Service(config, client="rehearse") as service:
         plan = service.plan(source, path)
     began = time.monotonic()
     with _copied(config, target.url, options, say, partial(_afterwards, file, text, target.name)) as copy:
         say(f"a copy of {copy.rows:,} rows after {time.monotonic() - began:.0f} s")
-        old, new = _tried(file, text, target.name, copy)
+        old, new, rests = _tried(file, text, target.name, copy)
         used = in_use.statements(target.url, options.statements, list(old.tables))
         stage = _Stage(file, text, target.name, copy, [], predicted(plan), used, time.monotonic(), _kind(options))
         with copy.fresh("choice") as url, psycopg.connect(url, autocommit=True) as link:
             stage.statements, untried = _chosen(stage, url, link, *_grounded(copy, link, old, new))
-        aborts = [_abort(stage, state, say) for state in _ABORTS]
+        outright = None if script is None else _outright(stage, script, say)
+        aborts = [_abort(stage, state, say) for state in _ABORTS if state in rests]
         found = _with_aborts(_run(stage, untried, say), aborts)
     return replace(
         found,
         plan_sha256=plan.plan_sha256,
         budget=_budget(file, options.budget),
         seconds=round(time.monotonic() - began, 1),
+        outright=outright,
     )
 
 
@@ -120,18 +126,27 @@ def _kind(options: Options) -> str:
 
 
 def _grounded(copy: Copy, link: psycopg.Connection, old: Shape, new: Shape) -> tuple[Shape, Shape]:
-    """On a restored copy clients write values that it has, as far as the columns are there before the change."""
+    """On a restored copy clients write values that it has, as far as the columns are there before the change.
+
+    A NULL is none where the new shape demands a value: the change fills it.
+    """
     if copy.given is None and not copy.real:
         return old, new
     real = shape(link, "old", old.tables)
     rows = {
         place: [
-            {**row, **{c: v for c, v in known.items() if c in row}}
+            _known(row, known, new.tables[place])
             for row, known in zip(made_up, real.rows.get(place) or made_up, strict=False)
         ]
         for place, made_up in new.rows.items()
     }
     return real, replace(new, rows=rows)
+
+
+def _known(made_up: Row, known: Row, table: Table) -> Row:
+    demanded = {column.name for column in table.columns if column.required}
+    taken = {c: v for c, v in known.items() if c in made_up and (v is not None or c not in demanded)}
+    return {**made_up, **taken}
 
 
 def _budget(file: ChangeFile, given: Budget) -> Budget:
@@ -168,27 +183,32 @@ def _unfilled(table: Table, filled: set[str]) -> Table:
     return replace(table, columns=tuple(columns))
 
 
-def _tried(file: ChangeFile, text: str, target: str, copy: Copy) -> tuple[Shape, Shape]:
-    """Take the change through on few rows; the shape before it and the shape after. Raises what the engine raises."""
+def _tried(file: ChangeFile, text: str, target: str, copy: Copy) -> tuple[Shape, Shape, set[State]]:
+    """Take the change through on few rows; the shape before it, the shape after, and where it rests between.
+
+    Raises what the engine raises.
+    """
     with copy.fresh("trial", small=True) as url, psycopg.connect(url, autocommit=True) as link:
         before = tables(link)
         touched = {place: table for place, table in before.items() if place in _touched(file, before)}
         old = shape(link, "old", touched)
         with service_on(url, target) as service:
             service.submit(text, "rehearsal")
-            _plainly(service, file.change)
+            rests = _plainly(service, file.change)
         after = tables(link)
         schema = file.switch_reads.views(file.change)
         seen = {place: table for place, table in after.items() if place in touched or place not in before}
-        return old, shape(link, "new", seen, schema)
+        return old, shape(link, "new", seen, schema), rests
 
 
-def _plainly(service: Service, change: str) -> None:
-    """To the end, without load."""
+def _plainly(service: Service, change: str) -> set[State]:
+    """To the end, without load; the states in which it rested."""
+    rests: set[State] = set()
     for _ in range(12):
         status = service.status(change)
         if status.state is State.COMPLETED:
-            return
+            return rests
+        rests.add(status.state)
         if status.gate is not None and any(need.kind == "approval" for need in status.gate.missing):
             service.approve(change)
         try:
@@ -227,6 +247,23 @@ def _run(stage: _Stage, untried: list[str], say: Say) -> Report:
             rates=tuple(recorder.rates),
             problems=(f"locks could not be watched: {watch.failed}",) if watch.failed else (),
         )
+
+
+def _outright(stage: _Stage, script: one_step.Outright, say: Say) -> Step:
+    """The same in one step, before the change: a restored copy is afterwards as it was, dead rows included."""
+    with stage.copy.fresh("outright") as url, ExitStack() as stack:
+        link = stack.enter_context(psycopg.connect(url, autocommit=True, application_name="orch-rehearsal"))
+        load = Load(url, [each for each in stage.statements if each.shape != "new"])
+        watch = stack.enter_context(watching(url))
+        load.start(_SESSIONS)
+        stack.callback(load.stop)
+        load.let("before", "old")
+        found = one_step.run(script, url, Recorder("in one step", link, load, watch, {}, stage.origin))
+        load.let("before")
+        if stage.copy.given is not None:
+            link.execute("VACUUM")
+        say(f"in one step: taken back after {found.seconds:.1f} s")
+        return found
 
 
 def _framed(stage: _Stage, untried: Sequence[str]) -> Report:

@@ -46,6 +46,7 @@ RAMP = 5.0
 """Seconds within which the parts of a ramp follow each other, which stand for a millisecond here."""
 _BOTH_FROM = ("backfill", "switch")
 TARGET = "rehearsed"
+Files = dict[str, tuple[int, int]]
 
 
 @contextmanager
@@ -63,7 +64,7 @@ class _Mark:
     at: float
     wal: int
     temp: int
-    files: dict[str, tuple[int, int]]
+    files: Files
 
 
 @dataclass
@@ -85,16 +86,23 @@ class Recorder:
     def hear(self, progress: Progress) -> None:
         """One thing that the engine tells."""
         if progress.kind == "step.started":
-            self._open, self._tries = (self._mark(), progress.message), 1
+            self.begin(progress.message)
         elif progress.kind == "step.retry":
             self._tries += 1
         elif progress.kind == "backfill" and progress.rows_per_second is not None:
             self.rates.append((round(time.monotonic() - self.origin, 2), round(progress.rows_per_second, 1)))
-        elif progress.kind == "step.done" and self._open is not None:
-            self._ended(*self._open, progress)
-            self._open = None
+        elif progress.kind == "step.done":
+            self.end(progress.ordinal or 0)
 
-    def _ended(self, begin: _Mark, description: str, progress: Progress) -> None:
+    def begin(self, description: str) -> None:
+        """From now on it is this step that is measured."""
+        self._open, self._tries = (self._mark(), description), 1
+
+    def end(self, ordinal: int) -> None:
+        """The step that began is over; one that nobody saw begin is not told of."""
+        if self._open is None:
+            return
+        (begin, description), self._open = self._open, None
         end = self._mark()
         time.sleep(0.01)  # the sample that no longer shows the lock
         stopped, longest = self.watch.stopped(begin.at, end.at)
@@ -102,17 +110,15 @@ class Recorder:
             Step(
                 run=self.run,
                 phase=self.phase,
-                ordinal=progress.ordinal or 0,
+                ordinal=ordinal,
                 description=description,
-                predicted_lock=self.locks.get(progress.ordinal or 0, ""),
+                predicted_lock=self.locks.get(ordinal, ""),
                 began=round(begin.at - self.origin, 3),
                 seconds=round(end.at - begin.at, 3),
                 tries=self._tries,
                 locks=self.watch.locks(begin.at, end.at),
                 resolution_ms=self.watch.gap(begin.at, end.at),
-                rewritten=tuple(
-                    t for t, (file, _) in end.files.items() if t in begin.files and begin.files[t][0] != file
-                ),
+                rewritten=rewritten(begin.files, end.files),
                 rows_scanned=max((n - begin.files.get(t, (0, n))[1] for t, (_, n) in end.files.items()), default=0),
                 wal_bytes=end.wal - begin.wal,
                 temp_bytes=end.temp - begin.temp,
@@ -124,8 +130,7 @@ class Recorder:
 
     def _mark(self) -> _Mark:
         wal, temp = self.link.execute(_COUNTERS).fetchall()[0]
-        files = {table: (file or 0, int(rows)) for table, file, rows in self.link.execute(_FILES).fetchall()}
-        return _Mark(time.monotonic(), int(wal), int(temp or 0), files)
+        return _Mark(time.monotonic(), int(wal), int(temp or 0), files(self.link))
 
 
 @dataclass
@@ -200,6 +205,16 @@ class Walk:
     def _rested(self, phase: str) -> None:
         self.load.let(phase)
         self.rest(phase)
+
+
+def files(link: psycopg.Connection) -> Files:
+    """Of each table the file that holds it, as this session sees it, and how many rows were read from it."""
+    return {table: (file or 0, int(rows)) for table, file, rows in link.execute(_FILES).fetchall()}
+
+
+def rewritten(before: Files, after: Files) -> tuple[str, ...]:
+    """The tables whose file is another one."""
+    return tuple(table for table, (file, _) in after.items() if table in before and before[table][0] != file)
 
 
 def predicted(view: PlanView) -> dict[int, str]:

@@ -102,6 +102,38 @@ def locks(step: Step) -> str:
     )
 
 
+AGAINST_HEADS = ("", "strong lock held", "longest wait of a client", "rewrites", "seconds")
+
+
+def against(report: Report) -> list[tuple[str, ...]]:
+    """Rows under ``AGAINST_HEADS``: in one step, in phases, and how many times as long; none where one step was not tried."""
+    one = report.outright
+    if one is None:
+        return []
+    ran = [step for step in report.steps if step.run == "to the end"]
+    seconds = sum(step.seconds for step in ran)
+    rewritten = dict.fromkeys(table for step in ran for table in step.rewritten)
+    rows = (one.strong_hold_ms, one.clients.worst_ms), (report.hold_ms, report.stall_ms)
+    return [
+        (f"in one step: {one.description}", *_held(*rows[0]), ", ".join(one.rewritten) or "-", f"{one.seconds:.2f}"),
+        (f"in {len(ran)} steps", *_held(*rows[1]), ", ".join(rewritten) or "-", f"{seconds:.2f}"),
+        (
+            "times as long in one step",
+            *(_times(a, b) for a, b in zip(*rows, strict=True)),
+            "",
+            _times(one.seconds, seconds),
+        ),
+    ]
+
+
+def _held(hold: float, wait: float) -> tuple[str, str]:
+    return f"≤ {hold:.0f} ms" if hold else "none seen", f"{wait:.0f} ms"
+
+
+def _times(one: float, phases: float) -> str:
+    return f"{one / phases:.1f}" if phases else "-"
+
+
 def coexistence(report: Report) -> tuple[list[str], list[list[str]]]:
     """Headings and rows of statement × phase."""
     phases = [p for p in report.phases if any(p in each.cells for each in report.statements)]

@@ -7,14 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 DROP = "SET lock_timeout = '1s';\nDROP TABLE t;\n"
 INDEX = "SET lock_timeout = '1s';\nCREATE INDEX ON t (a);\n"
 
 
-def orch(*arguments: str, here: Path, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+def orch(
+    *arguments: str, here: Path, given: bytes | None = None, **settings: str
+) -> subprocess.CompletedProcess[bytes]:
     environ = {key: value for key, value in os.environ.items() if not key.startswith("ORCH_")} | {"NO_COLOR": "1"}
+    environ |= settings
     command = [sys.executable, "-m", "orchestrator.cli.main", "lint", *arguments]
     return subprocess.run(command, cwd=here, env=environ, capture_output=True, input=given, check=False)
 
@@ -125,3 +129,71 @@ def test_thousands_of_files_are_as_one_by_one(here: Path) -> None:
         "migrations/1.sql",
         *(f"migrations/n{number:03}.sql" for number in range(250)),
     ]
+
+
+def test_every_format_is_told_apart_in_one_run(here: Path) -> None:
+    index = "CREATE INDEX CONCURRENTLY i ON t (a);\n"
+    tree = {
+        "a/1_a.up.sql": index,
+        "a/1_a.down.sql": "DROP TABLE t;",
+        "b/migrations/20260101000000_a/migration.sql": index + "ANALYZE t;\n",
+        "c/V1__a.sql": index + "ANALYZE t;\n",
+        "d/versions/a.py": "from alembic import op\nrevision = 'a'\n\ndef upgrade():\n    op.drop_table('t')\n",
+    }
+    for name, text in tree.items():
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(text)
+    found = {(each["file"], each["rule"], each["line"]) for each in findings("a", "b", "c", "d", here=here)}
+    assert {each for each in found if each[1] != "no_rollback"} == {
+        ("b/migrations/20260101000000_a/migration.sql", "concurrently_in_transaction", 1),
+        ("c/V1__a.sql", "concurrently_in_transaction", 1),
+        ("d/versions/a.py", "drop_table", 5),
+        ("d/versions/a.py", "no_lock_timeout", 5),
+    }
+
+
+class TestWithADatabase:
+    INDEX = "SET lock_timeout = '1s';\nCREATE INDEX ON orders (email);\nALTER TABLE orders DROP COLUMN email;\n"
+
+    @pytest.fixture
+    def url(self, database: str, here: Path) -> str:
+        (here / "a.sql").write_text(self.INDEX)
+        with psycopg.connect(database, autocommit=True) as link:
+            link.execute("CREATE TABLE orders (id int PRIMARY KEY, email text)")
+            link.execute("INSERT INTO orders SELECT i, 'x' FROM generate_series(1, 1234) i")
+            link.execute("CREATE VIEW mailing AS SELECT email FROM orders")
+            link.execute("ANALYZE")
+        return database
+
+    def test_it_is_asked_for_sizes_and_readers(self, url: str, here: Path) -> None:
+        index, drop = findings("a.sql", "--url", url, here=here)
+        assert (index["rule"], index["tier"]) == ("create_index", "minor")
+        assert "about 1,234 rows" in index["message"]
+        assert (drop["rule"], drop["tier"]) == ("drop_column", "critical")
+        assert "views name the column: mailing" in drop["message"]
+
+    def test_and_only_when_it_is_named(self, url: str, here: Path) -> None:
+        done = orch("a.sql", "--format", "json", here=here, ORCH_URL=url)
+        index, _ = json.loads(done.stdout)["findings"]
+        assert (done.returncode, index["tier"]) == (4, "major")
+        assert "rows" not in index["message"]
+
+    def test_a_rehearsal_is_asked_for_from_the_rows_that_the_configuration_names(self, url: str, here: Path) -> None:
+        for rows, rules in (
+            (1234, {"create_index", "drop_column", "never_rehearsed"}),
+            (1235, {"create_index", "drop_column"}),
+        ):
+            (here / "orch.toml").write_text(f'[targets.shop]\nurl = "{url}"\nrehearse_from = {rows}\n')
+            assert {each["rule"] for each in findings("a.sql", "--url", url, here=here)} == rules
+
+    def test_it_reads_and_changes_nothing(self, url: str, here: Path) -> None:
+        with psycopg.connect(url, autocommit=True) as link:
+            before = link.execute("SELECT relname, xmin::text FROM pg_class ORDER BY oid").fetchall()
+            assert orch("a.sql", "--url", url, here=here).returncode == 4
+            assert link.execute("SELECT relname, xmin::text FROM pg_class ORDER BY oid").fetchall() == before
+
+    def test_one_that_does_not_answer_is_told_without_its_password(self, here: Path) -> None:
+        done = orch("migrations", "--url", "postgresql://u:hush@127.0.0.1:1/x", here=here)
+        assert done.returncode == 2
+        assert b"127.0.0.1" in done.stderr
+        assert b"hush" not in done.stderr + done.stdout

@@ -172,3 +172,10 @@ def test_soak_that_has_not_begun_or_asks_for_nothing() -> None:
     assert judge(replace(OPEN, since=None)).missing[0].detail == "soak has not begun"
     assert judge(replace(OPEN, policy=GatePolicy(1), since=None)).ready
     assert judge(replace(OPEN, since=NOW - timedelta(seconds=60))).ready
+
+
+def test_a_closed_window_says_when_it_opens() -> None:
+    late = NOW.replace(hour=17)  # an hour after it closed; the next tuesday, 09:00 UTC, is 6 days and 16 hours away
+    (need,) = [need for need in judge(replace(OPEN, now=late)).requirements if need.kind == "window"]
+    assert need.verdict is Verdict.UNKNOWN
+    assert need.detail.startswith("closed: tue 09:00-16:00; opens in 6d")

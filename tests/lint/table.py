@@ -123,6 +123,7 @@ def _alter(action: str, rules: str = "", lock: str = AE, **more: Any) -> Case:
 VOLATILE = "volatile_default:critical"
 CHECK = "add_check:critical"
 BOTH = (("customers", SRE),)
+BARE = "foreign_key_without_index:minor"
 NULLABLE = "add_primary_key:critical"
 
 CASES = (
@@ -168,8 +169,9 @@ CASES = (
     _add("x int NOT NULL DEFAULT NULL", "add_required_column:critical", fails="23502"),
     _add("x int CHECK (x > 0)", "add_column_check:critical", scans=True),
     _add("x int DEFAULT 5 CHECK (x > 0)", "add_column_check:critical", scans=True),
-    _add("x bigint REFERENCES customers", "add_column_reference:major", others=(("customers", SRE),)),
-    _add("x bigint DEFAULT 1 REFERENCES customers", "add_column_reference:critical", scans=True, others=(("customers", SRE),)),
+    _add("x bigint REFERENCES customers", f"add_column_reference:major {BARE}", others=(("customers", SRE),)),
+    _add("x bigint DEFAULT 1 REFERENCES customers", f"add_column_reference:critical {BARE}", scans=True, others=BOTH),
+    _add("x int8 UNIQUE REFERENCES customers", "add_column_reference:major add_column_unique:critical", others=BOTH, scans=True),
     _add("x int UNIQUE", "add_column_unique:critical", scans=True),
     _add("x json", "column_type:minor"),
     _add("x char(3)", "column_type:minor"),
@@ -267,8 +269,9 @@ CASES = (
     _alter("ADD CONSTRAINT x CHECK (n > 0) NOT VALID"),
     _alter("VALIDATE CONSTRAINT pending", "", SUE, scans=True),
     _alter("VALIDATE CONSTRAINT pending_fk", "", SUE, others=(("customers", RS),), scans=True),
-    _alter("ADD FOREIGN KEY (customer_id) REFERENCES customers", "add_foreign_key:major", SRE, others=BOTH, scans=True),
-    _alter("ADD FOREIGN KEY (customer_id) REFERENCES customers NOT VALID", "", SRE, others=BOTH),
+    _alter("ADD FOREIGN KEY (customer_id) REFERENCES customers", f"add_foreign_key:major {BARE}", SRE, others=BOTH, scans=True),
+    _alter("ADD FOREIGN KEY (customer_id) REFERENCES customers NOT VALID", BARE, SRE, others=BOTH),
+    _alter("ADD FOREIGN KEY (same) REFERENCES customers NOT VALID", BARE, SRE, others=BOTH, known=""),
     _alter("ADD CONSTRAINT x UNIQUE (n)", "add_unique:critical", scans=True),
     _alter("ADD CONSTRAINT x UNIQUE USING INDEX t_u", ""),
     _alter("ADD EXCLUDE USING gist (period WITH &&)", "add_exclusion:critical", scans=True),
@@ -318,7 +321,7 @@ CASES = (
     _alter("SET UNLOGGED", "rewrite_table:critical", rewrites=True, scans=True),
     _alter("SET TABLESPACE elsewhere", "rewrite_table:critical", fails="42704"),  # a test of its own has such a tablespace
     _alter("ALTER COLUMN gen SET EXPRESSION AS (id * 3)", "rewrite_table:critical", rewrites=True, since=17, scans=True),
-    _alter("ALTER COLUMN gen DROP EXPRESSION", ""),
+    _alter("ALTER COLUMN gen DROP EXPRESSION", "drop_expression:critical"),
     _alter("SET (fillfactor = 70)", "", SUE),
     _alter("SET (autovacuum_enabled = false)", "", SUE),
     _alter("ALTER COLUMN a SET STATISTICS 500", "", SUE),
@@ -377,6 +380,40 @@ CASES = (
     Case("MERGE INTO keyless k USING t ON k.x = t.id WHEN MATCHED THEN DELETE", "unbounded_update:major", RE, on="keyless"),
     Case("WITH gone AS (DELETE FROM keyless RETURNING x) SELECT count(*) FROM gone", "unbounded_update:major", RE, on="keyless"),
     Case("INSERT INTO keyless VALUES (1000, 1000)", "", RE, on="keyless"),
+    # -- one after the other -------------------------------------------------------------------------------------
+    Case("ALTER TABLE t ADD COLUMN x int; ALTER TABLE t ADD COLUMN y int", "one_alter:minor", AE),
+    Case("ALTER TABLE t ADD COLUMN x uuid; ALTER TABLE t ALTER x SET DEFAULT gen_random_uuid()", "one_alter:minor", AE),
+    Case("ALTER TABLE t ADD COLUMN x int; ALTER TABLE t ADD CHECK (x > 0) NOT VALID", "one_alter:minor", AE),
+    Case("ALTER TABLE t ADD COLUMN x int; SET work_mem = '4MB'; ALTER TABLE public.t ADD COLUMN y int", "one_alter:minor", AE),
+    Case(
+        "ALTER TABLE t ALTER n TYPE bigint; ALTER TABLE t ALTER g TYPE bigint",
+        "change_type:critical change_type:critical one_alter:minor", AE, True,
+    ),
+    Case("ALTER TABLE t ADD COLUMN x int, ADD COLUMN y int", "", AE),
+    Case("ALTER TABLE t ADD COLUMN x int; ALTER TABLE keyless ADD COLUMN z int", "", AE, others=(("keyless", AE),)),
+    Case("ALTER TABLE t ADD CONSTRAINT x CHECK (n > 0) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT x", "", AE, scans=True),
+    Case("ALTER TABLE t ADD COLUMN x int; UPDATE t SET x = 1 WHERE id = 1; ALTER TABLE t ADD COLUMN y int", "", AE),
+    Case("ALTER TABLE t SET (fillfactor = 70); ALTER TABLE t ALTER a SET STATISTICS 5", "", SUE),
+    Case(
+        "UPDATE t SET a = 'x' WHERE id BETWEEN 1 AND 5; UPDATE t SET a = 'x' WHERE id BETWEEN 6 AND 9;"
+        " UPDATE t SET a = 'x' WHERE id BETWEEN 10 AND 20",
+        "unthrottled_backfill:major", RE,
+    ),
+    Case(
+        "UPDATE t SET a = 'x' WHERE id BETWEEN 1 AND 5; SELECT pg_sleep(0); UPDATE t SET a = 'x' WHERE id BETWEEN 6 AND 9;"
+        " UPDATE t SET a = 'x' WHERE id BETWEEN 10 AND 20",
+        "", RE,
+    ),
+    Case("UPDATE t SET a = 'x' WHERE id = 1; UPDATE t SET a = 'y' WHERE id = 2; UPDATE t SET a = 'z' WHERE id = 3", "", RE),
+    Case(
+        "DO $$ BEGIN FOR i IN 1..3 LOOP UPDATE t SET a = 'x' WHERE id = i; END LOOP; END $$",
+        "opaque:major unthrottled_backfill:major", RE,
+    ),
+    Case(
+        "DO $$ BEGIN FOR i IN 1..3 LOOP UPDATE t SET a = 'x' WHERE id = i; PERFORM pg_sleep(0); END LOOP; END $$",
+        "opaque:major", RE,
+    ),
+    Case("DO $$ BEGIN /* LOOP */ UPDATE t SET a = 'x' WHERE id = 1; END $$", "opaque:major", RE),
     # -- types and the rest --------------------------------------------------------------------------------------
     Case("ALTER TYPE mood_ ADD VALUE 'great'", ""),
     Case("ALTER DOMAIN grade_ ADD CHECK (VALUE < 10)", "domain_constraint:major", S, on="graded", scans=True),
@@ -390,7 +427,10 @@ CASES = (
     Case("DROP SCHEMA other CASCADE", "drop_object:critical drop_cascade:critical"),
     Case("DROP SEQUENCE numbers", "drop_object:critical"),
     Case("DO $$ BEGIN PERFORM 1; END $$", "opaque:major"),
-    Case("CREATE TABLE x (id bigint PRIMARY KEY, t_id bigint REFERENCES t)", "", SRE),
+    Case("CREATE TABLE x (id bigint PRIMARY KEY, t_id bigint REFERENCES t)", BARE, SRE),
+    Case("CREATE TABLE x (id bigint PRIMARY KEY REFERENCES t)", "", SRE),
+    Case("CREATE TABLE x (a int, t_id bigint REFERENCES t, UNIQUE (t_id, a))", "", SRE),
+    Case("CREATE TABLE x (a int, t_id bigint REFERENCES t, UNIQUE (a, t_id))", BARE, SRE),
     Case("CREATE TABLE x (id serial PRIMARY KEY, at timestamp)", "int_key:minor column_type:minor"),
     Case("CREATE TABLE x (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz, body jsonb)", ""),
     Case("CREATE TABLE x (LIKE t INCLUDING ALL)", ""),
@@ -398,3 +438,14 @@ CASES = (
     Case("CREATE FUNCTION x() RETURNS int LANGUAGE sql AS 'SELECT 1'", ""),
     Case("SELECT count(*) FROM t", ""),
 )  # fmt: skip
+
+INDEXED = (
+    "CREATE INDEX x ON t (customer_id, n); ALTER TABLE t ADD FOREIGN KEY (customer_id) REFERENCES customers NOT VALID",
+    "CREATE INDEX x ON t (n, customer_id); ALTER TABLE t ADD FOREIGN KEY (customer_id) REFERENCES customers NOT VALID",
+    "ALTER TABLE t ADD FOREIGN KEY (customer_id) REFERENCES customers NOT VALID; CREATE INDEX x ON t (customer_id)",
+    "CREATE TABLE x (t_id bigint REFERENCES t); CREATE INDEX ON x (t_id)",
+    "CREATE TABLE x (t_id bigint REFERENCES t); CREATE INDEX ON x USING brin (t_id)",
+    "CREATE TABLE x (a bigint, b bigint, PRIMARY KEY (a, b)); CREATE TABLE y (b bigint, a bigint,"
+    " FOREIGN KEY (a, b) REFERENCES x, PRIMARY KEY (b, a))",
+)
+"""Foreign keys and indexes of one script."""

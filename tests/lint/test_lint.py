@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.dialects.postgres.script.sent import Sending
 from orchestrator.lint import _run
 from orchestrator.lint._model import Finding, Tier
 from orchestrator.lint._run import lint
@@ -16,7 +17,7 @@ QUIET = "SET lock_timeout = '1s';\n"
 
 
 def found(text: str, *, wrapped: bool = False) -> list[Finding]:
-    return list(lint(text, "x.sql", wrapped=wrapped).findings)
+    return list(lint(text, "x.sql", sending=Sending.TRANSACTION if wrapped else Sending.EACH).findings)
 
 
 def rules(text: str, *, wrapped: bool = False) -> list[str]:
@@ -84,7 +85,7 @@ class TestSuppressing:
         assert report.suppressed == 1
 
     def test_it_covers_its_statement_and_its_rule_alone(self) -> None:
-        assert rules(f"{QUIET}-- orch:ignore drop_column: yes\n{self.DROP}\n{self.DROP}") == ["drop_column"]
+        assert rules(f"{QUIET}-- orch:ignore drop_column: yes\n{self.DROP}\nSELECT 1; {self.DROP}") == ["drop_column"]
         assert rules(f"{QUIET}-- orch:ignore truncate: yes\n{self.DROP}") == ["drop_column"]
 
     def test_without_a_reason_it_suppresses_nothing_and_is_a_finding(self) -> None:
@@ -118,7 +119,7 @@ class TestTransactions:
             rules("CREATE TABLE t (id bigint PRIMARY KEY); CREATE INDEX ON t (id); ALTER TABLE t ADD n int NOT NULL;")
             == []
         )
-        assert rules("CREATE TABLE t (id bigint REFERENCES other);") == ["no_lock_timeout"]
+        assert rules("CREATE TABLE t (id bigint PRIMARY KEY REFERENCES other);") == ["no_lock_timeout"]
 
     def test_a_table_that_may_exist_is_not_new(self) -> None:
         text = "CREATE TABLE IF NOT EXISTS t (id bigint); ALTER TABLE t ALTER id SET NOT NULL;"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,12 +15,13 @@ from orchestrator.core.known import Known
 from orchestrator.dialects.postgres.knowing import known as look
 from orchestrator.dialects.postgres.script.acts import Act, Name
 from orchestrator.dialects.postgres.script.reading import read
+from orchestrator.dialects.postgres.script.sent import sent
 from orchestrator.embedded import Server
-from orchestrator.lint._effects import ORDER, Effect
+from orchestrator.lint._effects import BLOCKS_WRITES, ORDER, Effect
 from orchestrator.lint._run import lint
 from orchestrator.lint._situation import Situation
 from tests.lint.live import Seen, observe, observe_alone
-from tests.lint.table import CASES, NONE, RE, SETUP, SETUP_18, TYPES, Case
+from tests.lint.table import CASES, INDEXED, NONE, RE, SETUP, SETUP_18, TYPES, Case
 
 QUIET = "SET lock_timeout = '1s';\n"
 WEAK = ("", "ACCESS SHARE", "ROW SHARE")
@@ -89,6 +91,55 @@ def test_on_a_live_server(case: Case, link: psycopg.Connection[Any], big: Known)
     _agrees(case, tables, seen, big)
 
 
+_BARE = """
+SELECT count(*) FROM pg_catalog.pg_constraint o
+ WHERE o.contype = 'f' AND o.oid > %s::int8 AND NOT EXISTS (
+       SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+         JOIN pg_catalog.pg_am a ON a.oid = c.relam
+        WHERE i.indrelid = o.conrelid AND a.amname IN ('btree', 'hash')
+          AND (i.indkey::int2[])[0:cardinality(o.conkey) - 1] @> o.conkey)
+"""
+
+
+@pytest.mark.parametrize("script", [*INDEXED, *(case.sql for case in CASES if "REFERENCES" in case.sql)])
+def test_foreign_keys_without_an_index_are_those_of_the_catalog(
+    script: str, link: psycopg.Connection[Any], big: Known
+) -> None:
+    found = sum(each.rule == "foreign_key_without_index" for each in lint(script, known=big).findings)
+    link.execute("BEGIN")
+    try:
+        before = link.execute("SELECT max(oid)::int8 FROM pg_catalog.pg_constraint").fetchone()
+        link.execute(script.encode())
+        assert link.execute(_BARE, before).fetchone() == (found,)
+    finally:
+        link.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.sql)
+def test_what_locks_a_large_table_for_as_long_as_it_is_big_was_never_rehearsed(case: Case, big: Known) -> None:
+    if case.since > big.version or case.fails or ";" in case.sql:
+        return
+    large = replace(big, rehearse_from=10**7)
+    said = [each for each in lint(QUIET + case.sql, known=large).findings if each.rule == "never_rehearsed"]
+    there = large.table("", case.on)
+    is_long = there is not None and case.lock in BLOCKS_WRITES and (case.scans or case.rewrites)
+    whole = "DOMAIN" not in case.sql and not case.sql.startswith(
+        ("REINDEX INDEX", "TRUNCATE", "VACUUM", "CREATE INDEX x ON parent")
+    )
+    if whole:
+        assert [each.tier for each in said] == (["major"] if is_long else [])
+    for known in (big, replace(big, rehearse_from=10**7 + 1)):
+        assert "never_rehearsed" not in {each.rule for each in lint(QUIET + case.sql, known=known).findings}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "one_alter" in case.rules], ids=lambda case: case.sql)
+def test_what_could_be_one_statement_is_taken_as_one(case: Case, link: psycopg.Connection[Any]) -> None:
+    parts = [each.strip() for each in case.sql.split(";") if "ALTER TABLE" in each]
+    merged = "ALTER TABLE t " + ", ".join(re.sub(r"ALTER TABLE (public\.)?t ", "", each) for each in parts)
+    one, two = observe(link, merged, ("t",)), observe(link, case.sql, ("t",))
+    assert (one.state, one.locks, one.rewrites) == ("", two.locks, two.rewrites)
+
+
 def _observed(case: Case, link: psycopg.Connection[Any]) -> Seen:
     if not case.alone:
         return observe(link, case.sql, (case.on, *(name for name, _ in case.others)))
@@ -125,7 +176,7 @@ def _lock(effect: Effect, table: str) -> str:
 def _effect(statement: str, known: Known | None) -> Effect | None:
     """Of all acts of a statement together."""
     found: list[Act] = [act for each in read(statement) for act in each.acts]
-    seen = Situation(statement, known=known)
+    seen = Situation(sent(statement), known=known)
     effects = [seen.effect(act) for act in found]
     locks: list[tuple[Name, str]] = [each for effect in effects for each in effect.locks]
     return Effect(tuple(locks), any(e.rewrites for e in effects), any(e.scans for e in effects)) if effects else None

@@ -136,6 +136,46 @@ def _shown(here: Path) -> None:
     assert "What breaks at contract" in text
 
 
+def test_the_same_in_one_step_stands_beside_it_and_is_taken_back(shop: str, tmp_path: Path) -> None:
+    """A rewrite under ACCESS EXCLUSIVE in one step, none in phases; and the change is rehearsed on what was there before."""
+    file = change(tmp_path, '- change_type: {table: orders, column: total, to: exact, type: "numeric(12,4)"}')
+    (tmp_path / "one.sql").write_text("-- as it was\nALTER TABLE orders ALTER total TYPE numeric(12,4);")
+    page, text = tmp_path / "it.html", tmp_path / "it.md"
+    ran = orch(
+        shop, file, "--synthetic", "--json", "--against", f"{tmp_path}/one.sql", "--html", str(page), "--markdown", str(text)
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr + ran.stdout
+    found = report(ran)
+    one = found["outright"]
+    assert (one["rewritten"], one["description"]) == (
+        ["public.orders"],
+        "ALTER TABLE orders ALTER total TYPE numeric(12,4)",
+    )
+    assert {(lock["table"], lock["mode"]) for lock in one["locks"]} >= {("public.orders", "AccessExclusiveLock")}
+    assert one["clients"]["statements"] > 0
+    assert not any(step["rewritten"] for step in found["steps"])
+    assert "| in one step: ALTER TABLE orders" in text.read_text()
+    assert "<h2>The same in one step</h2>" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("BEGIN; SELECT 1; COMMIT;", "begins or ends a transaction itself: BEGIN"),
+        ("ALTER TABEL orders;", "syntax error"),
+        ("-- nothing", "holds no statement"),
+        ("CREATE INDEX CONCURRENTLY ON orders (email)", "cannot run inside a transaction block"),
+        ("SELECT 1/0", "division by zero (22012)"),
+    ],
+)
+def test_what_cannot_be_taken_back_is_not_tried(shop: str, tmp_path: Path, script: str, why: str) -> None:
+    (tmp_path / "one.sql").write_text(script)
+    ran = orch(
+        shop, change(tmp_path, RENAME), "--synthetic", "--scale", "0.05", "--against", f"{tmp_path}/one.sql"
+    )  # fmt: skip
+    assert (ran.returncode, why in ran.stderr) == (2, True), ran.stderr
+
+
 def test_the_target_is_only_read(shop: str, tmp_path: Path) -> None:
     time.sleep(1.2)  # until the counters of the fixture's session are in
     with psycopg.connect(shop, autocommit=True) as link:
@@ -250,6 +290,23 @@ def test_on_a_restored_copy(shop: str, server: Server, maintenance: psycopg.Conn
             ).fetchone() == (True,)
         with psycopg.connect(shop) as link:
             assert link.execute("SELECT count(*) FROM orders WHERE email LIKE 'canary%'").fetchone() == (20_000,)
+    finally:
+        drop_database(server, f"{name}_restored")
+
+
+def test_on_a_restored_copy_a_change_that_does_not_rest_everywhere_runs_once(
+    shop: str, server: Server, maintenance: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    """Whoever looks for a rest that is not there would go through to the end, and the copy would have the change already."""
+    name = shop.split("/")[3].split("?")[0]
+    copy = create_database(server, f"{name}_restored", name)
+    (tmp_path / "one.sql").write_text("UPDATE orders SET phone = 'unknown' WHERE phone IS NULL")
+    try:
+        ran = orch(shop, change(tmp_path, NOT_NULL), "--on", copy, "--against", f"{tmp_path}/one.sql", "--json")
+        assert ran.returncode == 0, ran.stderr + ran.stdout
+        found = report(ran)
+        assert found["steps"]
+        assert found["outright"]["seconds"] > 0
     finally:
         drop_database(server, f"{name}_restored")
 

@@ -251,3 +251,17 @@ def test_who_may_freeze_and_who_may_attest(worker: Registry, place: Place) -> No
         (deploy,) = queries.deploys(queries.said(connection, [ID]))[ID]
     assert (freeze.actor, freeze.until, deploy.actor) == ("sec_ada", until, "sec_worker")
     assert audit(place.registry()) == []
+
+
+def test_who_may_end_sessions_and_that_the_history_names_them(worker: Registry, place: Place) -> None:
+    facts = {"target": "shop", "pid": 7}
+    for login in ("sec_worker", "sec_auditor", "sec_nobody"):
+        with pytest.raises((NotGranted, Unprivileged, Forbidden)):
+            place.registry(login).record_cancel(facts, "mine")
+    with pytest.raises(ReasonRequired):
+        place.registry("sec_ada").record_cancel(facts, " ")
+    place.registry("sec_ada").record_cancel(facts, "it sleeps")
+    with place.registry().reading() as connection:
+        last = queries.events(connection)[-1]
+    assert (last.change_id, last.kind, last.actor) == (OF_NONE, "session.cancelled", "sec_ada")
+    assert audit(place.registry()) == []

@@ -67,7 +67,7 @@ def test_the_catalog_sees_no_difference_either(database: str, connect: Connect) 
 
 
 def test_upgrading_again_does_nothing(database: str) -> None:
-    assert upgrade(database) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
+    assert upgrade(database) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
     assert upgrade(database) == []
     with Registry(database) as registry:
         registry.ready()
@@ -76,7 +76,7 @@ def test_upgrading_again_does_nothing(database: str) -> None:
 def test_upgrades_at_once_apply_each_version_once(database: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         applied = list(pool.map(lambda _: upgrade(database), range(4)))
-    assert sorted(applied) == [[], [], [], ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]]
+    assert sorted(applied) == [[], [], [], ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]]
 
 
 def test_an_upgrade_waits_only_so_long(database: str, connect: Connect) -> None:
@@ -98,7 +98,7 @@ def test_not_ready_says_what_to_do(database: str, connect: Connect) -> None:
             registry.ready()
         upgrade(database)
         registry.ready()
-        for version, words in (("0000", "needs 0008; run: orch init"), ("9999", "newer than this orch")):
+        for version, words in (("0000", "needs 0009; run: orch init"), ("9999", "newer than this orch")):
             connect().execute("UPDATE orch.registry_version SET version_num = %s", [version])
             with pytest.raises(NotReady, match=words):
                 registry.ready()

@@ -6,14 +6,18 @@ change the world behind an open modal.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from orchestrator.core.audit import Problem
 from orchestrator.core.errors import Invalid, OrchError, Stale
 from orchestrator.core.gate import GateStatus, Requirement
+from orchestrator.core.locks import LockSession, LockWait, TargetLocks
 from orchestrator.core.status import TOGETHER, LeaseView, Status
 from orchestrator.core.view import CommandView, Identity, RunningView, StepView
 from state.machine import TERMINAL
@@ -35,6 +39,7 @@ NOW = datetime(2026, 11, 20, 14, 2, 31, tzinfo=UTC)
 SHA = "9f31c2aa77d04b6e" * 4
 PLAN = "77ad0112be90c3f5" * 4
 IDENTITY = Identity("orders", "pg-prod-1", "ops-a", 180004, "orch")
+CONTROL = {"statement_time": "100ms", "max_replica_lag": "5s", "lanes": 1}
 LEASE = LeaseView("worker-1", 7, 24.0)
 
 
@@ -44,6 +49,7 @@ def ago(**parts: float) -> datetime:
 
 def status(change: str, state: State, **parts: Any) -> Status:
     given: dict[str, Any] = {"title": f"Change {change}", "target": "shop", "version": 7, "requester": "dev-c"}
+    given["control"] = CONTROL
     return Status(change=change, state=state, plan_sha256=PLAN, updated_at=ago(minutes=1), **(given | parts))
 
 
@@ -54,6 +60,7 @@ def step(ordinal: int, phase: str, description: str, **parts: Any) -> StepRow:
 
 def backfill(done: int, total: int | None, **parts: Any) -> BackfillRow:
     given: dict[str, Any] = {"rows_per_second": 18400.0, "eta_seconds": 860.0, "throttle": None}
+    given |= {"eta_low_seconds": 720.0, "eta_high_seconds": 1140.0, "duty": 0.8, "lanes": 1, "control": CONTROL}
     return BackfillRow(
         change_id="c",
         ordinal=3,
@@ -115,7 +122,15 @@ def fleet() -> list[Status]:
     )
     hold = Hold("peak traffic", "db1", ago(hours=1))
     half = {"lease": LEASE, "steps": STEPS}
-    lag = backfill(20_850_000, 50_000_000, rows_per_second=2100.0, eta_seconds=10200.0, throttle="replica lag 3.4s")
+    lag = backfill(
+        20_850_000,
+        50_000_000,
+        rows_per_second=2100.0,
+        eta_seconds=10200.0,
+        throttle="replica lag 3.4s",
+        duty=0.26,
+        reasons=({"signal": "replica_lag", "effect": "slow", "scale": 0.83, "detail": "replica lag 3.4s"},),
+    )
     cic = (step(2, "expand", "create index concurrently orders_email_idx", status=StepStatus.RUNNING),)
     moving = [
         status(f"table-{n:02}-bigint", State.BACKFILLING, backfills=(backfill(n * 1_000_000, 30_000_000),), **half)
@@ -145,7 +160,19 @@ def events() -> list[EventRow]:
         ("2026-11-20T13:58:40Z", "db1", "evidence.recorded", {"gate": "contract", "sha256": SHA}),
         ("2026-11-20T14:01:12Z", "db1", "gate.approved", {"gate": "contract", "reason": "diff clean"}),
     ]
-    return [EventRow(n, "c", at, who, kind, data, "", "", "") for n, (at, who, kind, data) in enumerate(told, 1)]
+    chain: list[EventRow] = []
+    for at, who, kind, data in told:
+        chain.append(following(chain, "orders-customer-email", at, who, kind, data))
+    return chain
+
+
+def following(chain: list[EventRow], change: str, at: str, who: str, kind: str, data: dict[str, Any]) -> EventRow:
+    """The next link of a chain, hashed as the database does."""
+    seq, prev = len(chain) + 1, chain[-1].sha256 if chain else "0" * 64
+    payload = json.dumps({"seq": seq, "change": change, "at": at, "actor": who, "kind": kind, "data": data})
+    return EventRow(
+        seq, change, at, who, kind, data, payload, prev, hashlib.sha256((prev + payload).encode()).hexdigest()
+    )
 
 
 VIEWS = (
@@ -160,9 +187,35 @@ VIEWS = (
         False,
         ("ALTER TABLE public.orders RENAME COLUMN _orch_parked_email TO email",),
         "",
+        "public.orders",
+        50_000_000,
+        4_100_000_000,
+        "instant: the catalog only",
     ),
 )
 
+
+def session(pid: int, application: str, state: str, seconds: float, statement: str, **parts: Any) -> LockSession:
+    started = NOW - timedelta(hours=2)
+    return LockSession(pid, started, "app_rw", application, state, "", seconds, seconds, statement, **parts)
+
+
+LOCKS = (
+    TargetLocks(
+        "shop",
+        (
+            session(48213, "batch_job", "idle in transaction", 362.0, "SELECT * FROM carts WHERE note = '…'"),
+            session(
+                51877, "orch:0:9:5", "active", 1.2, "ALTER TABLE public.carts …", ours=True, change="carts-drop-legacy"
+            ),
+            session(51902, "shop@2.41", "active", 0.9, "SELECT * FROM carts WHERE id = $1"),
+        ),
+        (
+            LockWait(51877, 48213, "AccessExclusiveLock", "public.carts", "AccessShareLock", 1.2),
+            LockWait(51902, 51877, "AccessShareLock", "public.carts", "AccessExclusiveLock (queued)", 0.9),
+        ),
+    ),
+)
 
 EMAIL = "orders-customer-email"
 SENT = (
@@ -186,6 +239,9 @@ class FakeService:
     def __init__(self, changes: list[Status] | None = None) -> None:
         self.changes = {s.change: s for s in (fleet() if changes is None else changes)}
         self.history = events()
+        self.blocked = LOCKS
+        self.spoken: list[str] = []
+        self.problems: list[Problem] = []
         self.sent = SENT
         self.at_work: tuple[RunningView, ...] = (AT_WORK,)
         self.target_gone: OrchError | None = None
@@ -229,6 +285,33 @@ class FakeService:
     def events(self, change_id: str | None = None, *, after: int = 0, limit: int | None = None) -> list[EventRow]:
         self._reach()
         return [event for event in self.history if event.seq > after][:limit]
+
+    def latest_events(self, limit: int) -> list[EventRow]:
+        self._reach()
+        return self.history[-limit:]
+
+    def audit_verify(self) -> list[Problem]:
+        self._reach()
+        return self.problems
+
+    def tune(self, change_id: str, settings: Mapping[str, Any], *, version: int | None = None) -> Status:
+        return self._ask("tune", change_id, str(dict(settings)), version)
+
+    def hints(self, stopped: threading.Event) -> Iterator[str]:
+        while not stopped.wait(0.01):
+            if self.spoken:
+                yield self.spoken.pop(0)
+
+    def locks(self) -> tuple[TargetLocks, ...]:
+        self._reach()
+        return self.blocked
+
+    def cancel(self, target: str, pid: int, started: datetime, *, active: bool, reason: str) -> str:
+        self._reach()
+        if self.refuse is not None:
+            raise self.refuse
+        self.asked.append((f"cancel {target} {'active' if active else 'asleep'}", str(pid), reason, None))
+        return f"backend {pid}: ended"
 
     def commands(self, *, after: int = 0, limit: int = 200) -> tuple[CommandView, ...]:
         self._reach()

@@ -7,6 +7,7 @@ from datetime import timedelta
 from hypothesis import strategies as st
 
 from orchestrator.core.gate import GateStatus, Requirement
+from orchestrator.core.locks import LockSession, LockWait, TargetLocks
 from orchestrator.core.status import LeaseView, Status
 from orchestrator.core.view import Identity, StepView
 from state.model import (
@@ -23,7 +24,8 @@ from state.model import (
     Verdict,
 )
 from tests.tui.fakes import NOW
-from tui.viewmodel import World
+from tui.backfillmodel import Sample
+from tui.viewmodel import Locks, World
 
 text = st.text(max_size=40)
 times = st.timedeltas(timedelta(days=-400), timedelta(days=400)).map(lambda delta: NOW + delta)
@@ -52,8 +54,27 @@ steps = st.builds(
     st.one_of(st.none(), text),
 )
 backfills = st.builds(
-    BackfillRow, text, st.integers(0, 9), text, count, st.one_of(st.none(), count), number, number, text, times
+    BackfillRow,
+    text,
+    st.integers(0, 9),
+    text,
+    count,
+    st.one_of(st.none(), count),
+    number,
+    number,
+    st.one_of(st.none(), text),
+    times,
+    number,
+    number,
+    st.one_of(st.none(), text),
+    st.one_of(st.none(), st.floats(0, 1)),
+    st.one_of(st.none(), st.integers(1, 16)),
+    st.lists(st.fixed_dictionaries({"effect": text, "signal": text, "scale": number, "detail": text}), max_size=2).map(
+        tuple
+    ),
+    st.dictionaries(st.one_of(st.just("lanes"), text), st.one_of(st.integers(1, 16), text), max_size=2),
 )
+samples = st.builds(Sample, times, number, st.one_of(st.none(), text))
 statuses = st.builds(
     Status,
     change=text,
@@ -98,7 +119,35 @@ views = st.builds(
     st.booleans(),
     st.lists(text, max_size=2).map(tuple),
     text,
+    text,
+    st.one_of(st.none(), count),
+    st.one_of(st.none(), count),
+    text,
 )
+pids = st.integers(0, 6)
+seconds = st.floats(0, 1e9)
+sessions = st.builds(
+    LockSession,
+    pids,
+    st.one_of(st.none(), times),
+    text,
+    text,
+    st.one_of(st.just("active"), text),
+    text,
+    seconds,
+    seconds,
+    text,
+    st.booleans(),
+    st.one_of(st.none(), text),
+)
+target_locks = st.builds(
+    TargetLocks,
+    text,
+    st.lists(sessions, max_size=4, unique_by=lambda each: each.pid).map(tuple),
+    st.lists(st.builds(LockWait, pids, pids, text, text, text, seconds), max_size=4).map(tuple),
+    st.one_of(st.just(""), text),
+)
+locks = st.one_of(st.none(), st.builds(Locks, st.lists(target_locks, max_size=2).map(tuple), seconds))
 worlds = st.builds(
     World,
     now=st.just(NOW),
@@ -108,5 +157,6 @@ worlds = st.builds(
     trouble=text,
     next_step=text,
     busy=text,
+    locks=locks,
 )
 widths = st.integers(20, 300)

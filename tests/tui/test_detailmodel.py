@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +13,9 @@ from rich.cells import cell_len
 from orchestrator.core.status import Status
 from orchestrator.core.view import StepView
 from state.machine import GATE_AHEAD, TERMINAL
-from state.model import EventRow, GateName, Hold, State, StepStatus
+from state.model import EventRow, GateName, Hold, Rehearsed, State, StepStatus
 from tests.tui import strategies as some
-from tests.tui.fakes import LEASE, NOW, STEPS, VIEWS, at_gate, backfill, events, fleet, status, step
+from tests.tui.fakes import LEASE, NOW, PLAN, STEPS, VIEWS, at_gate, backfill, events, fleet, status, step
 from tui.detailmodel import detail_lines, sql_lines, told
 from tui.intent import EFFECTS, INTENTS, impossible, intent_lines, moved
 from tui.line import Line, text_of
@@ -49,7 +50,7 @@ def test_a_backfill_shows_rows_bar_rate_arrival_and_throttle() -> None:
     change = status("c", State.BACKFILLING, backfills=(rows,), lease=LEASE, steps=STEPS)
     shown = text(detail_lines(change, 80, NOW))
     assert "orders  31.6M of ~50.0M rows  ████████████░░░░░░░░ 63.2%" in shown
-    assert "rate 18.4k/s  ETA 14m  rows 31,604,211" in shown
+    assert "ETA 14m (12m to 19m)  rate 18.4k/s of at most ~23.0k/s" in shown
     assert "throttle: replica lag 3.4s > 2.0s" in shown
     assert "ETA -" in text(detail_lines(change, 80, NOW, live=False))
 
@@ -150,3 +151,26 @@ def test_every_line_is_exactly_as_wide_as_the_screen(
 
 def test_the_fixed_fleet_covers_every_attention() -> None:
     assert len({s.attention for s in fleet()}) == 8
+
+
+def test_evidence_says_how_long_it_still_counts() -> None:
+    seen = at_gate("c", State.SWITCHED, GateName.CONTRACT)
+    assert seen.evidence is not None
+    assert "48s ago, 9m left" in text(detail_lines(seen, 100, NOW))
+    old = replace(seen, evidence=replace(seen.evidence, at=NOW - timedelta(minutes=11)))
+    assert "11m ago, too old to count" in text(detail_lines(old, 100, NOW))
+
+
+def test_a_rehearsal_says_what_was_over_its_budget() -> None:
+    found = Rehearsed(
+        PLAN, "synthetic", 18, 6, 3_000_000, 41.0, 87.0, 30.0, 0, ("step 4: lock held 900 ms",), 0, "dev", NOW
+    )
+    shown = text(detail_lines(status("c", State.PLANNED, rehearsed=found), 120, NOW))
+    assert "rehearsed on a synthetic copy of 3,000,000 rows" in shown
+    assert "✖ over budget: step 4: lock held 900 ms" in shown
+
+
+def test_the_plan_says_what_is_not_known_of_a_table() -> None:
+    shown = text(sql_lines([replace(VIEWS[0], rows=None, bytes=None)], 100))
+    assert "time instant: the catalog only; how large public.orders is, is not known" in shown
+    assert "time" not in text(sql_lines([replace(VIEWS[0], expected="")], 100))

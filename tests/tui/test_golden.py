@@ -27,6 +27,7 @@ CASES = [
 @piloted
 async def test_the_screen_is_as_it_was(name: str, size: tuple[int, int], plain: bool) -> None:
     async with running(FakeService(), size, ascii_only=plain) as (app, pilot):
+        await until(pilot, lambda: app.world.locks is not None, "the locks were read, which the header counts")
         await pilot.press(*SCREENS[name])
         screen = app.screen
         if isinstance(screen, GateModal):

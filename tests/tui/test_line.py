@@ -12,7 +12,7 @@ texts = st.text(max_size=60)
 
 
 def test_every_glyph_fills_one_cell_and_has_an_ascii_fallback() -> None:
-    for glyph in "✔✖▶■‖◷·█░◌":
+    for glyph in "✔✖▶■‖◷·█░◌▁▂▃▄▅▆▇":
         assert cell_len(glyph) == 1
         assert ascii_only(glyph).isascii()
     assert len(set(ASCII.values())) == len(ASCII)

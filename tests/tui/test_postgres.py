@@ -123,6 +123,7 @@ async def test_killed_connections_do_not_end_the_screen(shop: Service, connect: 
     async with running(shop, monotonic=None) as (app, pilot):
         await until_text(pilot, app, "orders-note")
         kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'orch-tui%%'"
+        kill += " AND datname = current_database()"
         for _ in range(5):
             connect().execute(kill)
             await pilot.pause(0.1)

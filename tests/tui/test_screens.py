@@ -336,3 +336,29 @@ async def test_nothing_is_held_blindly() -> None:
         await pilot.press("escape")
         assert isinstance(app.screen, FleetScreen)
     assert service.asked == []
+
+
+@piloted
+async def test_gates_open_and_are_approved_from_the_inbox() -> None:
+    service = gate_service()
+    async with running(service) as (app, pilot):
+        await pilot.press("2")
+        await until_text(pilot, app, "WAITS FOR")
+        await pilot.press("enter")
+        assert isinstance(app.screen, DetailScreen)
+        await pilot.press("escape", "j", "A")
+        await until_text(pilot, app, "ready to approve")
+        await say_yes(pilot, app)
+        await until(pilot, lambda: service.asked, "the approval arrived")
+        assert service.asked == [("approve", "orders-status", None, 7)]
+        await pilot.press("1")
+        assert isinstance(app.screen, FleetScreen)
+
+
+@piloted
+async def test_the_detail_shows_who_stands_in_the_way_of_the_change() -> None:
+    async with running(FakeService(), (110, 40)) as (app, pilot):
+        await pilot.press("j", "j", "j", "enter")
+        shown = await until_text(pilot, app, "LOCKS  read")
+        assert "48213" in shown
+        assert "OURS carts-drop-legacy" in shown

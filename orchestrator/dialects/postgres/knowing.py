@@ -14,8 +14,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import namedtuple_row
 
-from orchestrator.core.known import Known, KnownColumn, KnownConstraint, KnownIndex, KnownTable
+from orchestrator.core.known import Known, KnownColumn, KnownConstraint, KnownIndex, KnownTable, KnownUse
 from orchestrator.dialects.postgres.connection import connect
+from orchestrator.dialects.postgres.proof.usage import usage
 from orchestrator.dialects.postgres.script import acts
 from orchestrator.dialects.postgres.script.reading import read
 
@@ -79,6 +80,14 @@ SELECT n.nspname || '.' || t.typname, pg_catalog.format_type(t.typbasetype, t.ty
  WHERE t.typtype = 'd' AND n.nspname <> 'information_schema'
 """
 
+_BODIES = f"""
+SELECT pg_catalog.format('%I.%I', n.nspname, p.proname), pg_catalog.string_agg(
+           coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc), E'\\n')
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+ WHERE l.lanname NOT IN ('internal', 'c') AND {_OURS} AND n.nspname NOT IN ('orch', 'orch_target') GROUP BY 1
+"""  # noqa: S608 - no part of it comes from outside
+
 _SETTINGS = "SELECT name, reset_val FROM pg_catalog.pg_settings WHERE name IN ('lock_timeout', 'TimeZone')"
 _UTC = frozenset({"UTC", "GMT", "Etc/UTC", "Etc/GMT", "Zulu", "Etc/Zulu", "Universal", "Etc/Universal"})
 
@@ -105,7 +114,15 @@ def known(connection: psycopg.Connection) -> Known:
         frozenset(row[0] for row in domains if row[2]),
         settings["lock_timeout"] not in ("0", ""),
         settings["TimeZone"] in _UTC,
+        use=_use(connection),
     )
+
+
+def _use(connection: psycopg.Connection) -> KnownUse:
+    """Who may read what: statements as the server keeps them, and the texts of functions."""
+    bodies: dict[str, str] = dict(connection.execute(_BODIES).fetchall())
+    seen = usage(connection, None, ())
+    return KnownUse(tuple((each.text, each.calls or 0) for each in seen.statements), bodies, seen.missing)
 
 
 def _tables(connection: psycopg.Connection) -> Mapping[str, KnownTable]:

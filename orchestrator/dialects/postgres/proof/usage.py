@@ -43,7 +43,8 @@ _STATEMENTS = """
 SELECT min(s.query), sum(s.calls)::bigint, r.rolname, s.userid::text || '/' || s.queryid::text
   FROM {s}.pg_stat_statements s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.userid
  WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-   AND EXISTS (SELECT FROM unnest(%s::text[]) n WHERE pg_catalog.strpos(pg_catalog.lower(s.query), n) > 0)
+   AND (%s::text[] IS NULL OR EXISTS (
+        SELECT FROM unnest(%s::text[]) n WHERE pg_catalog.strpos(pg_catalog.lower(s.query), n) > 0))
  GROUP BY s.userid, s.queryid, r.rolname ORDER BY 2 DESC, 1
 """
 _COVERAGE = """
@@ -66,15 +67,18 @@ SELECT r.rolname, pg_catalog.substr(c.setting, 13)
 _DEFAULT_PATH = '"$user", public'
 
 
-def usage(link: psycopg.Connection, tables: Sequence[TableName], asked: Iterable[str]) -> Usage:
-    """Statements of this database that name one of the tables, without those that the change's own queries (``asked``) are."""
+def usage(link: psycopg.Connection, tables: Sequence[TableName] | None, asked: Iterable[str]) -> Usage:
+    """Statements of this database that name one of the tables (all of them for None), without those that the change's own
+    queries (``asked``) are.
+    """
     row = link.execute(_EXTENSION).fetchone()
     if row is None:
         return Usage((), Coverage(SOURCE), _HOW.format(what="installed"))
     schema = name(row[0])
     try:
         coverage = _coverage(link, schema)
-        found = link.execute(fill(_STATEMENTS, s=schema), (_names(link, tables),)).fetchall()
+        names = None if tables is None else _names(link, tables)
+        found = link.execute(fill(_STATEMENTS, s=schema), (names, names)).fetchall()
     except psycopg.errors.ObjectNotInPrerequisiteState:
         return Usage((), Coverage(SOURCE), _HOW.format(what="loaded"))
     except psycopg.errors.InsufficientPrivilege:

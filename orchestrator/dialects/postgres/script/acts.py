@@ -428,6 +428,13 @@ class Opaque(Act):
 
 
 @dataclass(frozen=True, slots=True)
+class Unread(Act):
+    """Part of a migration that could not be said in SQL without running it; ``what`` it is and why, in a sentence."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Revoke(Act):
     """REVOKE; ``kind`` of object and its names."""
 
@@ -441,3 +448,27 @@ class Other(Act):
     """Anything else, by the grammar's name for the statement."""
 
     kind: str
+
+
+_ALONE = frozenset(
+    {"createdb", "create table space", "drop table space", "alter system", "create subscription", "drop subscription"}
+)
+"""By the grammar's name: what no transaction takes, whatever its options. CREATE SUBSCRIPTION is one unless it makes no slot."""
+
+
+def needs_no_transaction(act: Act) -> bool:
+    """Whether PostgreSQL refuses the act inside a transaction (error 25001)."""
+    match act:
+        case Vacuum():
+            return not act.analyze_only
+        case Reindex():
+            return act.concurrently or act.kind in ("schema", "system", "database")
+        case Drop():
+            return act.concurrently or act.kind == "database"
+        case CreateIndex() | DetachPartition():
+            return act.concurrently
+        case Cluster():
+            return act.table is None
+        case Other():
+            return act.kind in _ALONE
+    return False

@@ -25,7 +25,7 @@ from orchestrator.dialects.postgres.script.tables import Spot, alter_table, crea
 WHOLE = 1_000_000
 """Scripts of more characters are cut up first: the tree of 20 MB of rows would not fit into memory."""
 LONG = 200_000
-"""INSERTs of more characters are rows; they are not parsed."""
+"""INSERTs of more characters are rows; they are not parsed. In a script that is cut up for its size no INSERT … VALUES is."""
 MANY = 500
 """After so many broken statements a script is taken for something else."""
 
@@ -33,6 +33,7 @@ _RELATION = re.compile(
     r'(?:"(?:[^"]|"")*"|[\w$\u0080-\uffff]+)(?:\s*\.\s*(?:"(?:[^"]|"")*"|[\w$\u0080-\uffff]+))*(?:\s*\*)?'
 )
 _INSERT = re.compile(r'insert\s+into\s+(?:"?(\w+)"?\.)?"?(\w+)"?', re.IGNORECASE)
+_ROWS = re.compile(r"insert\s+into\s+[\w.\"]+\s*(?:\([^()]*\)\s*)?values\b", re.IGNORECASE)
 _VARIABLE = re.compile(r"(?<![:\w]):(?=['\"A-Za-z_])")
 _PLACEHOLDER = re.compile(r"\$\{([\w:.-]+)\}")
 _ON_TABLES = ("TABLE", "FOREIGN_TABLE", "MATVIEW")
@@ -58,52 +59,54 @@ class _Refused(Exception):
         self.at = at
 
 
-def read(text: str) -> tuple[Statement, ...]:
-    """The statements of a script, whatever is in it. Never raises."""
+def read(text: str, base: int = 0) -> tuple[Statement, ...]:
+    """The statements of a script, whatever is in it. Never raises. ``base`` is where the text begins in a longer one."""
     if "\0" in text:
-        return (Statement("", 0, 0, error="it is not text: it holds zero bytes"),)
+        return (Statement("", base, base, error="it is not text: it holds zero bytes", error_at=base),)
     if len(text) <= WHOLE:
         try:
-            return tuple(_parsed(text, 0, len(text)))
+            return tuple(_parsed(text, base))
         except _Refused:
             pass
-    return tuple(_cut(text))
+    return tuple(_cut(text, base))
 
 
-def _cut(text: str) -> Iterator[Statement]:
+def _cut(text: str, base: int) -> Iterator[Statement]:
     at = broken = 0
     while at < len(text):
         for piece in pieces(text, at):
             at = piece.end
             try:
-                yield from _piece(text, piece.start, piece.end)
+                yield from _piece(text[piece.start : piece.end], base + piece.start, len(text) > WHOLE)
             except _Refused as refused:
                 broken += 1
                 error_at = min(piece.start + refused.at, piece.end)
                 at = resume(text, piece, error_at)
-                yield Statement(text[piece.start : at], piece.start, at, (), str(refused), error_at)
+                start, end = base + piece.start, base + at
+                yield Statement(text[piece.start : at], start, end, (), str(refused), base + error_at)
                 if at < piece.end or broken >= MANY:
                     break
         else:
             return
         if broken >= MANY:
             message = f"{MANY} statements are not PostgreSQL's; the rest of the file is not read"
-            yield Statement("", at, at, (), message, at)
+            yield Statement("", base + at, base + at, (), message, base + at)
             return
 
 
-def _piece(text: str, start: int, end: int) -> list[Statement]:
-    if end - start > LONG and (insert := _INSERT.match(text, start)) is not None:
+def _piece(part: str, start: int, is_of_many: bool) -> list[Statement]:
+    is_rows = len(part) > LONG or (is_of_many and _ROWS.match(part) is not None)
+    if is_rows and (insert := _INSERT.match(part)) is not None:
         name = Name(insert.group(1) or "", insert.group(2))
-        return [Statement(text[start:end], start, end, (acts.Insert(start, name),))]
+        return [Statement(part, start, start + len(part), (acts.Insert(start, name),))]
     try:
-        return list(_parsed(text, start, end))
+        return list(_parsed(part, start))
     except _Refused:
-        filled = _PLACEHOLDER.sub(lambda m: f"p_{re.sub(r'[^a-zA-Z0-9_]', '_', m.group(1))}_", text[start:end])
+        filled = _PLACEHOLDER.sub(lambda m: f"p_{re.sub(r'[^a-zA-Z0-9_]', '_', m.group(1))}_", part)
         filled = _VARIABLE.sub(" ", filled)
-        if filled == text[start:end]:
+        if filled == part:
             raise
-        return list(_parsed(text[:start] + filled + text[end:], start, end))
+        return list(_parsed(filled, start))
 
 
 def _parse(text: str) -> Any:
@@ -117,8 +120,7 @@ def _parse(text: str) -> Any:
         raise _Refused("it is not text: it holds half characters", 0) from None
 
 
-def _parsed(text: str, start: int, end: int) -> Iterator[Statement]:
-    part = text if (start, end) == (0, len(text)) else text[start:end]
+def _parsed(part: str, start: int) -> Iterator[Statement]:
     tree = _parse(part)
     places = _Places(part)
     for raw in tree.stmts:
