@@ -20,6 +20,7 @@ from orchestrator.core.errors import Waiting
 from orchestrator.demo import shop
 from orchestrator.service import Service
 from state.model import State
+from tui.preferences import Preferences
 from tui.screenshot import shoot
 
 IMAGES = Path(__file__).parent / "images"
@@ -39,12 +40,17 @@ def main() -> None:
         _advance(service, "orders-quantity-bigint", State.BACKFILLED)
         _advance(service, "orders-customer-email", State.EXPANDED)
         service.verify("orders-quantity-bigint")
+        service.tune("orders-customer-email", {"statement_time": "4ms"})  # slow enough to be looked at
         filling = threading.Thread(target=_fill, args=(service,))
         filling.start()
         time.sleep(4)
         shoot(service, IMAGES / "fleet.svg", (120, 20), ())
         shoot(service, IMAGES / "detail.svg", (110, 34), ("j", "enter"))
         shoot(service, IMAGES / "gate.svg", (100, 30), ("j", "A"))
+        shoot(service, IMAGES / "help.svg", (100, 26), ("question_mark", *"gate"))
+        shoot(service, IMAGES / "commands.svg", (120, 30), ("C",))
+        shoot(service, IMAGES / "read-only.svg", (120, 20), ("p",), Preferences(read_only=True, theme="light"))
+        shoot(service, IMAGES / "colour-blind.svg", (120, 20), (), Preferences(theme="colour-blind"))
         service.pause("orders-customer-email", reason="the pictures are taken")
         filling.join()
         with _queue(url):

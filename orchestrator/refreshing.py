@@ -22,10 +22,10 @@ from state.marks import Mark
 
 READ_AGAIN = timedelta(seconds=5)
 """Approvals and freezes end by the clock, without an event: nothing is older than this, or waits for its turn."""
-READ_MOST = 10
+READ_MOST = 5
 JUDGE_AGAIN = timedelta(seconds=2)
 """Soak, windows and ages of evidence need only the clock."""
-JUDGE_MOST = 60
+JUDGE_MOST = 30
 
 
 @dataclass(frozen=True, slots=True)

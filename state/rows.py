@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Row
@@ -98,5 +99,9 @@ def _data(payload: str) -> Mapping[str, Any]:
 
 def _pick(kind: type[T], row: AnyRow, **given: Any) -> T:
     """``kind`` from the columns named like its fields, except those ``given``."""
-    names = (field.name for field in fields(kind))
-    return kind(**{name: given[name] if name in given else getattr(row, name) for name in names})
+    return kind(**{name: given[name] if name in given else getattr(row, name) for name in _names(kind)})
+
+
+@cache
+def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))

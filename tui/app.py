@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import App
@@ -31,6 +31,7 @@ from tui.child import OwnWorker, start
 from tui.clipboard import Copied, Copyable, send, too_long
 from tui.clipboard import told as copied_words
 from tui.commands import CommandsScreen
+from tui.deferred import Deferred
 from tui.fleet import FleetScreen
 from tui.gates import GatesScreen
 from tui.help import HelpScreen, entries, target
@@ -120,7 +121,10 @@ class OrchApp(App[int]):
         terminal.on_signals(self._told_to_leave)
         self.switch_mode("fleet")
         self.set_interval(INTERVAL, self._tick)
-        self.call_later(self._tick)
+        self.call_after_refresh(self._begin_to_read)  # the first frame comes first
+
+    def _begin_to_read(self) -> None:
+        self._tick()
         self._hints.start()
 
     def on_unmount(self) -> None:
@@ -348,11 +352,15 @@ def run(config: Config, *, with_worker: bool = False, preferences: Preferences |
     wanted = preferences or told(config.tui)
     if wanted.read_only and with_worker:
         raise Invalid("a screen that is read-only starts no worker", "leave out --with-worker, or read_only in [tui]")
-    from orchestrator.service import Service as RealService
-
-    service = RealService(config, client="tui")
+    service = cast(Service, Deferred(lambda: _service(config)))
     own_worker = start(config) if with_worker else None
     return drive(service, own_worker=own_worker, preferences=wanted)
+
+
+def _service(config: Config) -> Service:
+    from orchestrator.service import Service as RealService
+
+    return RealService(config, client="tui")
 
 
 def drive(service: Service, *, own_worker: OwnWorker | None = None, preferences: Preferences = DEFAULTS) -> int:

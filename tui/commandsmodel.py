@@ -36,7 +36,7 @@ def command_lines(
 
 
 def _running(running: Sequence[RunningView] | None, trouble: str, width: int) -> list[Line]:
-    lines = [line(width, (" AT WORK NOW, as the targets see it", Role.TITLE))]
+    lines = [line(width, (" SESSIONS NOW, as the targets see them, each with its last statement", Role.TITLE))]
     if trouble:
         return [*lines, *paragraph(width, trouble, Role.BAD, lead=("   ", Role.PLAIN))]
     if not running:
@@ -52,7 +52,8 @@ def _running(running: Sequence[RunningView] | None, trouble: str, width: int) ->
 
 def _sent(each: CommandView, width: int) -> list[Line]:
     mark, role = _OUTCOMES.get(each.outcome, ("·", Role.PLAIN))
-    head = f" {each.at[:19].replace('T', ' ')}Z  {each.change} step {each.ordinal} {each.description}  by {each.actor}"
+    words = f" {each.description}" if each.sql or each.outcome == "started" else ""
+    head = f" {each.at[:19].replace('T', ' ')}Z  {each.change} step {each.ordinal}{words}  by {each.actor}"
     lines = paragraph(width, head, lead=(f" {mark} {each.outcome:<8}", role))
     if each.error:
         lines += paragraph(width, each.error, Role.BAD, lead=("     ", Role.PLAIN))

@@ -49,6 +49,8 @@ class FleetList(LineView):
         super().__init__(id=id)
         self._ids: list[str] = []
         self._cursor = 0
+        self._seen: tuple[int, bool, bool, str] | None = None
+        self._kept: World | None = None  # so that the id of its statuses stays theirs
 
     @property
     def selected(self) -> str | None:
@@ -57,8 +59,12 @@ class FleetList(LineView):
 
     def show(self, world: World, wanted: str) -> None:
         """Show the World; the cursor follows its change."""
-        ids = [status.change for status in ordered(world.statuses, wanted)]
-        self.pick(ids, lambda width: fleet_lines(world, width, wanted))
+        seen = (id(world.statuses), world.live, world.age is None, wanted)
+        if seen == self._seen:
+            return
+        self._seen, self._kept = seen, world
+        shown = ordered(world.statuses, wanted)
+        self.pick([status.change for status in shown], lambda width: fleet_lines(world, width, wanted, shown))
 
     def pick(self, ids: list[str], build: Build) -> None:
         """Show one line for each id; the cursor follows the id it is on."""

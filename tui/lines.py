@@ -37,7 +37,7 @@ class LineView(ScrollView, can_focus=True):
     def __init__(self, build: Build | None = None, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._build = build
-        self._lines: list[Line] = []
+        self._lines: Sequence[Line] = ()
         self._plain = False
 
     def on_mount(self) -> None:
@@ -59,7 +59,7 @@ class LineView(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if self._build is None or width <= 0:
             return
-        old, self._lines = self._lines, list(self._build(width))
+        old, self._lines = self._lines, self._build(width)
         size = Size(width, len(self._lines))
         if size != self.virtual_size:
             self.virtual_size = size

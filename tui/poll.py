@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from orchestrator.core.errors import OrchError
+from orchestrator.core.status import Status
 from orchestrator.core.view import Identity
 from tui.backfillmodel import Rates
 from tui.calls import in_thread
@@ -30,6 +31,7 @@ class Poll:
     def __init__(self, service: Service, clock: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
         self._service, self._clock, self._monotonic = service, clock, monotonic
         self._fleet: Fleet | None = None
+        self._statuses: tuple[Status, ...] = ()
         self._rates = Rates()
         self._identity: Identity | None = None
         self._heard: float | None = None
@@ -41,8 +43,7 @@ class Poll:
     def world(self, busy: str = "") -> World:
         """What is known now."""
         age = None if self._heard is None else self._monotonic() - self._heard
-        statuses = self._fleet.statuses if self._fleet is not None else ()
-        known = World(self._clock(), statuses, self._identity, age, self._trouble, self._next_step, busy)
+        known = World(self._clock(), self._statuses, self._identity, age, self._trouble, self._next_step, busy)
         return replace(known, rates=self._rates)
 
     def hint(self) -> None:
@@ -93,7 +94,8 @@ class Poll:
         if self._heard is not None and began < self._heard:
             return False
         self._identity, self._fleet, self._heard = identity, fleet, began
-        self._rates = self._rates.after(began, self._clock(), fleet.statuses)
+        self._statuses = fleet.statuses
+        self._rates = self._rates.after(began, self._clock(), self._statuses)
         self._trouble, self._next_step = "", ""
         return True
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from textual.pilot import Pilot
 
 from tui.app import OrchApp
+from tui.preferences import DEFAULTS, Preferences
 from tui.service import Service
 
 _FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}", re.DOTALL)
@@ -52,7 +53,7 @@ async def settle(app: OrchApp, pilot: Pilot[int]) -> None:
 
 async def capture(app: OrchApp, size: tuple[int, int], keys: Sequence[str]) -> str:
     """The SVG after pressing ``keys``."""
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         await settle(app, pilot)
         for key in keys:
             await pilot.press(key)
@@ -65,10 +66,14 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def shoot(service: Service, out: Path, size: tuple[int, int], keys: Sequence[str]) -> None:
+def shoot(
+    service: Service, out: Path, size: tuple[int, int], keys: Sequence[str], preferences: Preferences = DEFAULTS
+) -> None:
     """Write one picture of the screens over ``service``."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(asyncio.run(capture(OrchApp(service, ascii_only=False), size, keys)), "utf-8")
+    out.write_text(
+        asyncio.run(capture(OrchApp(service, ascii_only=False, preferences=preferences), size, keys)), "utf-8"
+    )
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from state.model import Phase, State, StepStatus
 from tui.backfillmodel import Rates
 from tui.line import Line, Role, Span, line, pad
 from tui.numbers import bar, eta_text, fraction, percent_text, rate_text
+from tui.rows import Rows
 
 GLYPHS: dict[Attention, tuple[str, Role]] = {
     Attention.GATE: ("‖", Role.WARN),
@@ -239,11 +240,11 @@ def _numbers(status: Status, live: bool) -> str:
     return f"{pad(rate_text(rate), 9, right=True)}{pad(eta_text(eta), 7, right=True)}"
 
 
-def fleet_lines(world: World, width: int, wanted: str = "") -> list[Line]:
-    """All rows of the Fleet; when there is none, what to do about it."""
-    shown = ordered(world.statuses, wanted)
-    if shown:
-        return [row(status, width, world.live) for status in shown]
+def fleet_lines(world: World, width: int, wanted: str = "", shown: Sequence[Status] | None = None) -> Sequence[Line]:
+    """All rows of the Fleet; when there is none, what to do about it. ``shown`` is the order, where it is known already."""
+    rows = ordered(world.statuses, wanted) if shown is None else shown
+    if rows:
+        return Rows(len(rows), lambda y: row(rows[y], width, world.live))
     if world.age is None:
         text = "Reading the registry."
     elif wanted:

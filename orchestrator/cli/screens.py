@@ -52,9 +52,11 @@ def tui(
     settings = configured(url, config)
     from tui.app import run
     from tui.preferences import preferences
+    from tui.terminal import leave
 
     wanted = preferences(settings.tui, read_only=read_only, theme=theme, ascii_only=ascii_only, mouse=mouse)
-    raise typer.Exit(run(settings, with_worker=with_worker, preferences=wanted))
+    code = run(settings, with_worker=with_worker, preferences=wanted)
+    leave(code)
 
 
 def demo(

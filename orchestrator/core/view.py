@@ -49,7 +49,10 @@ class CommandView:
 
 @dataclass(frozen=True, slots=True)
 class RunningView:
-    """A session of ours at work on a target. ``sql`` holds no value; ``waits`` is PostgreSQL's wait event, if any."""
+    """A session of ours on a target, in ``state`` for ``seconds``; ``sql`` is its last statement without any value.
+
+    ``waits`` is PostgreSQL's wait event, if any.
+    """
 
     pid: int
     change: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from pathlib import Path
 
 import psycopg
@@ -138,7 +139,11 @@ def test_what_runs_is_seen_wherever_it_was_started_and_without_its_values(world:
         finally:
             link.cancel()
             work.join(10)
-    assert world.service.running() == ()
+        found = world.service.running()
+        assert [(each.state, each.waits) for each in found] == [("idle", "")], "with what it ran last"
+        assert found[0].sql == "SELECT pg_sleep(30), '…'"
+    while world.service.running():
+        time.sleep(0.01)
 
 
 def _work(link: psycopg.Connection) -> None:

@@ -140,5 +140,5 @@ def test_each_attention_has_a_glyph() -> None:
 @given(some.worlds, some.widths, st.text(max_size=5))
 def test_every_line_is_exactly_as_wide_as_the_screen(world: World, width: int, wanted: str) -> None:
     lines = [heading(width), header_line(world, width), summary_line(world, width, wanted)]
-    lines += fleet_lines(world, width, wanted) + fleet_lines(world, width) + banner_lines(world, width)
+    lines += [*fleet_lines(world, width, wanted), *fleet_lines(world, width), *banner_lines(world, width)]
     assert {cell_len(text_of(made)) for made in lines} == {width}

@@ -15,19 +15,23 @@ from orchestrator.core.view import RunningView
 from orchestrator.dialects.postgres.connection import application_name
 
 _DOING = """
-SELECT pid, application_name, greatest(0, extract(epoch FROM clock_timestamp() - coalesce(query_start, backend_start)))::float8,
-       coalesce(state, 'unknown'), coalesce(wait_event_type || ': ' || wait_event, ''), coalesce(query, '')
+SELECT pid, application_name,
+       greatest(0, extract(epoch FROM clock_timestamp()
+           - CASE WHEN state LIKE 'idle%' THEN state_change ELSE coalesce(query_start, backend_start) END))::float8,
+       coalesce(state, 'unknown'),
+       CASE WHEN state = 'active' THEN coalesce(wait_event_type || ': ' || wait_event, '') ELSE '' END,
+       coalesce(query, '')
   FROM pg_catalog.pg_stat_activity
  WHERE datname = pg_catalog.current_database() AND application_name ~ '^orch:[0-9a-f]{12}:[0-9]+:[0-9]+$'
-   AND coalesce(state, 'active') <> 'idle'
- ORDER BY query_start NULLS LAST, pid
+ ORDER BY state LIKE 'idle%', query_start NULLS LAST, pid
 """
+"""Idle ones as well, with what they ran last: a backfill rests between two batches."""
 _VALUES = re.compile(r"(?s)(\$\w*\$).*?(?:\1|\Z)|[eE]?'(?:[^'\\]|''|\\.)*(?:'|\Z)")
 HIDDEN = "<insufficient privilege>"
 
 
 def doing(link: psycopg.Connection, changes: Collection[str]) -> list[RunningView]:
-    """Our sessions that are at work, longest first. What other logins run is visible to ``pg_read_all_stats``."""
+    """Our sessions, those at work first. What other logins run is visible to ``pg_read_all_stats``."""
     named = {_mark(change): change for change in changes}
     found = []
     for pid, name, seconds, state, waits, query in link.execute(_DOING.encode()).fetchall():
