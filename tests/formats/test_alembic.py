@@ -239,6 +239,12 @@ class TestBranches:
         said = rules(tmp_path, {"versions/a.py": revision(body)})
         assert said.count("drop_table") == 2
 
+    def test_what_follows_a_return_in_one_of_them_is_judged(self, tmp_path: Path) -> None:
+        body = f"{QUIET}\nif 't' in tables:\n    return\nop.drop_table('b')"
+        assert "drop_table" in rules(tmp_path / "a", {"versions/a.py": revision(body)})
+        both = f"{QUIET}\nif 't' in tables:\n    return\nelse:\n    return\nop.drop_table('b')"
+        assert "drop_table" not in rules(tmp_path / "b", {"versions/a.py": revision(both)})
+
     def test_what_is_tried_and_what_follows_its_failure(self, tmp_path: Path) -> None:
         body = "try:\n    op.drop_table('a')\nexcept E:\n    op.drop_table('b')\nfinally:\n    op.drop_table('c')"
         assert rules(tmp_path, {"versions/a.py": revision(body)}).count("drop_table") == 3
@@ -274,6 +280,14 @@ with op.get_context().autocommit_block():
         assert "validate_in_same_transaction" in rules(
             tmp_path, {"a.py": revision(body.replace("with op.get_context().autocommit_block():", "if True:"))}
         )
+
+    def test_nor_in_a_message_of_several_statements(self, tmp_path: Path) -> None:
+        alter, update = "ALTER TABLE t ALTER a SET STORAGE external", "UPDATE t SET a = 1"
+        alone = "with op.get_context().autocommit_block():\n    op.execute({!r})"
+        apart = f"{QUIET}\nop.execute({alter!r})\n{alone.format(update + '; ANALYZE t')}"
+        assert rules(tmp_path / "a", {"a.py": revision(apart)}) == ["unbounded_update"]
+        together = f"{QUIET}\n{alone.format(alter + '; ' + update)}"
+        assert "work_after_lock" in rules(tmp_path / "b", {"a.py": revision(together)})
 
     def test_parts_are_told_apart(self) -> None:
         body = f"op.drop_table('a')\nwith op.get_context().autocommit_block():\n    {self.INDEX}\nop.drop_table('b')"
