@@ -36,6 +36,10 @@ class Unsaid(Exception):
     """Something is not written as a constant; the message says what."""
 
 
+class Partly(Unsaid):
+    """All was said, with names that were made up."""
+
+
 @dataclass(slots=True)
 class Column:
     """``spec`` is what stands in the statement; ``apart`` are constraints as ADD takes them, ``indexed`` says that it gets an

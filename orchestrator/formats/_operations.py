@@ -7,11 +7,12 @@ Alembic's own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.formats._alchemy import (
     Column,
+    Partly,
     Unsaid,
     column,
     constraint,
@@ -25,7 +26,7 @@ from orchestrator.formats._alchemy import (
     referential,
     type_sql,
 )
-from orchestrator.formats._values import UNKNOWN, Batch, Made, made
+from orchestrator.formats._values import UNKNOWN, Batch, Guess, Made, is_guessed, made
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Given:
     """The arguments of an operation by name; what stands in ``*`` by place, under ``*``."""
 
     values: dict[str, Any]
+    guessed: list[str] = field(default_factory=list)
 
     def get(self, name: str, default: Any = None) -> Any:
         """An argument that may be left out. Raises Unsaid when it is computed."""
@@ -42,20 +44,21 @@ class Given:
         return found
 
     def text(self, name: str) -> str:
-        """A text that must be there. Raises Unsaid."""
+        """A name that must be there; one that is not known is made up, and noted."""
         found = self.values.get(name, UNKNOWN)
-        if not isinstance(found, str):
-            raise Unsaid(f"its {name} is computed")
-        return found
+        if isinstance(found, str) and not isinstance(found, Guess):
+            return found
+        self.guessed.append(name)
+        return found.replace(":", "") if isinstance(found, Guess) else f"computed_{name}"
 
     def is_set(self, name: str) -> bool:
         """Whether a flag is set. Raises Unsaid when it is computed."""
         return self.get(name) is True
 
     def table(self, name: str = "table_name", schema: str = "schema") -> str:
-        """A table with its schema, quoted. Raises Unsaid."""
-        where = self.get(schema)
-        return (f"{quoted(where)}." if isinstance(where, str) else "") + quoted(self.text(name))
+        """A table with its schema, quoted."""
+        where = f"{quoted(self.text(schema))}." if self.values.get(schema) is not None else ""
+        return where + quoted(self.text(name))
 
 
 Saying = Callable[[Given], Iterator[str]]
@@ -75,7 +78,12 @@ def said(word: str, by_place: list[Any], by_keyword: dict[str, Any] | None, batc
     values["*"] = by_place[len(names) :]
     if batch is not None:
         values |= dict.fromkeys(_OF_BATCH, batch.table) | {"schema": batch.schema, "source_schema": batch.schema}
-    return say(Given(values))
+    given = Given(values)
+    yield from say(given)
+    given.guessed.extend(name for name, each in values.items() if is_guessed(each))
+    if given.guessed:
+        words = [each.replace("*", "columns") for each in dict.fromkeys(given.guessed)]
+        raise Partly(f"its {' and '.join(words)} is computed")
 
 
 _OF_BATCH = ("table_name", "source_table")
@@ -95,7 +103,7 @@ def _add_column(given: Given) -> Iterator[str]:
 
 def _beside(given: Given, table: str, made_of: Column) -> Iterator[str]:
     if made_of.indexed:
-        schema = given.get("schema")
+        schema = given.values.get("schema")
         words = ["ix", *([schema] if isinstance(schema, str) else []), given.text("table_name"), made_of.name]
         yield f"CREATE INDEX {quoted('_'.join(words))} ON {table} ({quoted(made_of.name)})"
     if made_of.comment:
@@ -127,7 +135,7 @@ def _alter_column(given: Given) -> Iterator[str]:
     comment = given.get("comment", False)
     if comment is not False:
         yield f"COMMENT ON COLUMN {table}.{name} IS {literal(comment) if isinstance(comment, str) else 'NULL'}"
-    if given.get("new_column_name") is not None:
+    if given.values.get("new_column_name") is not None:
         yield f"ALTER TABLE {table} RENAME {name} TO {quoted(given.text('new_column_name'))}"
 
 
@@ -135,7 +143,7 @@ def _create_index(given: Given) -> Iterator[str]:
     unique = "UNIQUE " if given.is_set("unique") else ""
     concurrently = "CONCURRENTLY " if given.is_set("postgresql_concurrently") else ""
     there = "IF NOT EXISTS " if given.is_set("if_not_exists") else ""
-    name = f"{quoted(given.text('index_name'))} " if given.get("index_name") is not None else ""
+    name = f"{quoted(given.text('index_name'))} " if given.values.get("index_name") is not None else ""
     using = given.get("postgresql_using")
     method = f" USING {quoted(using)}" if isinstance(using, str) else ""
     where = given.get("postgresql_where")

@@ -11,10 +11,12 @@ import re
 import sys
 from collections.abc import Iterable
 
+from orchestrator.dialects.postgres.script.acts import Modify
+from orchestrator.dialects.postgres.script.reading import read
 from orchestrator.dialects.postgres.script.sent import Part, Sending
-from orchestrator.formats._alchemy import Unsaid, literal, modification, quoted
+from orchestrator.formats._alchemy import Partly, Unsaid, literal, modification, quoted
 from orchestrator.formats._operations import said
-from orchestrator.formats._values import UNKNOWN, Batch, Function, Made, Names, Ref, Sql, arguments, made, value
+from orchestrator.formats._values import UNKNOWN, Batch, Function, Guess, Made, Names, Ref, Sql, arguments, made, value
 from orchestrator.formats._writing import Writer
 
 TURNS = 1_000
@@ -37,6 +39,7 @@ _WRITES = frozenset(
     }
 )  # fmt: skip
 _COMPUTES = frozenset({"exec", "eval", "__import__", "compile"})
+_LOGS = frozenset({"log", "logger", "logging", "loguru", "structlog"})
 _LOOKS = frozenset({"print", "str", "repr", "len", "isinstance", "type", "bool", "id", "hasattr", "callable"})
 _NO_SQL = (sys.stdlib_module_names | {"sqlalchemy", "sqlmodel"}) - {"subprocess", "runpy", "importlib"}
 
@@ -72,7 +75,8 @@ class Program:
                 self._for(node, names)
             case ast.While():
                 self._expression(node.test, names)
-                self._block([*node.body, *node.orelse], names)
+                self._again(node.body, names)
+                self._block(node.orelse, names)
             case ast.Match():
                 for each in node.cases:
                     self._block(each.body, names)
@@ -100,12 +104,23 @@ class Program:
         items = value(node.iter, names)
         if isinstance(items, dict):
             items = list(items)
-        if not isinstance(items, list | tuple) or len(items) > TURNS:
-            items = [UNKNOWN]
-        for item in items:
-            bind(node.target, item, names)
-            self._block(node.body, names)
+        if isinstance(items, list | tuple) and len(items) <= TURNS:
+            for item in items:
+                bind(node.target, item, names)
+                self._block(node.body, names)
+        else:
+            bind(node.target, UNKNOWN, names)
+            self._again(node.body, names)
         self._block(node.orelse, names)
+
+    def _again(self, body: list[ast.stmt], names: Names) -> None:
+        """A loop that turns nobody knows how often: several times, where it changes rows batch by batch."""
+        before = len(self._writer.statements)
+        self._block(body, names)
+        acts = [act for each in self._writer.statements[before:] for act in each.acts]
+        if any(isinstance(act, Modify) and (act.ranged or act.limited) for act in acts):
+            for _ in range(2):
+                self._block(body, names)
 
     def _with(self, node: ast.With, names: Names) -> bool:
         alone = False
@@ -142,6 +157,9 @@ class Program:
             return self._of_alembic(function, node, names)
         if isinstance(function, Function):
             return self._of_the_file(function, node, names)
+        if isinstance(function, Ref) and function.path == ("time", "sleep"):
+            self._writer.sql("SELECT pg_catalog.pg_sleep(0)", node)  # a pause is a pause, wherever it is made
+            return True
         if isinstance(node.func, ast.Attribute):
             return self._of_an_object(node.func, node, names)
         return self._of_somebody(function, node, names)
@@ -166,7 +184,7 @@ class Program:
             for text in said(word, by_place, by_keyword, batch):
                 self._write(text, node)
         except Unsaid as unsaid:
-            self._unread(node, str(unsaid))
+            self._unread(node, str(unsaid), partly=isinstance(unsaid, Partly))
 
     def _send(self, node: ast.Call, names: Names) -> None:
         given = node.args[0] if node.args else next((k.value for k in node.keywords if k.arg in _TEXTS), None)
@@ -176,6 +194,12 @@ class Program:
         except Unsaid as unsaid:
             self._unread(node, str(unsaid))
             return
+        if isinstance(text, Guess):
+            broken = any(each.error for each in read(text))
+            if not broken:
+                self._write(text, node)
+            self._unread(node, "part of its text is computed", partly=not broken)
+            return
         inner = given.args[0] if isinstance(given, ast.Call) and len(given.args) == 1 else given
         self._write(text, node, inner if isinstance(inner, ast.Constant) else None)
 
@@ -184,8 +208,8 @@ class Program:
             self._writer.part(_ALONE)
         self._writer.sql(text, node, where)
 
-    def _unread(self, node: ast.Call, why: str) -> None:
-        self._writer.unread(f"{_shown(node.func)} is not read: {why}", node)
+    def _unread(self, node: ast.Call, why: str, *, partly: bool = False) -> None:
+        self._writer.unread(f"of {_shown(node.func)}, {why}", node, partly=partly)
 
     def _of_the_file(self, function: Function, node: ast.Call, names: Names) -> bool:
         if self._depth >= DEPTH:
@@ -245,16 +269,19 @@ class Program:
             if function.path[-1] not in _COMPUTES and (not given or function.path[-1] in _LOOKS):
                 return False
             why = "what it does is not written here"
-        elif (
-            function.path[0] in ("sqlalchemy", "sqlmodel")
-            or (function.path[0] in _NO_SQL and not given)
-            or re.search(r"log", ".".join(function.path).lower())
-        ):
+        elif self._is_quiet(function, given):
             return False
         else:
             why = f"it comes from {'.'.join(function.path[:-1]) or function.path[0]}, another file"
         self._unread(node, why)
         return True
+
+    @staticmethod
+    def _is_quiet(function: Ref | Made, given: bool) -> bool:
+        """Whether it sends nothing, being Python's own or SQLAlchemy's, or a log."""
+        root = function.path[0]
+        ours = root in ("sqlalchemy", "sqlmodel") or (root in _NO_SQL and not given)
+        return ours or not _LOGS.isdisjoint(re.split(r"[._]", ".".join(function.path).lower()))
 
     def _hands_on(self, node: ast.Call, names: Names) -> bool:
         """Whether it is given the connection, Alembic's operations, or a function of this file."""

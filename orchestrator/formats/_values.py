@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from string import Formatter
 from textwrap import dedent
@@ -31,6 +31,12 @@ class _Unknown:
 
 UNKNOWN: Any = _Unknown()
 """What only running the program would tell."""
+
+
+class Guess(str):
+    """A text in which names were made up for what is not known; ``:name`` where it may be a value as well."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,17 @@ def made(value: Any) -> Made | None:
     return value if isinstance(value, Made) else None
 
 
+def is_guessed(found: Any) -> bool:
+    """Whether a name was made up anywhere in it."""
+    if isinstance(found, list | tuple):
+        return any(map(is_guessed, found))
+    if isinstance(found, dict):
+        return any(map(is_guessed, found.values()))
+    if isinstance(found, Made):
+        return is_guessed(found.arguments) or is_guessed(found.keywords)
+    return isinstance(found.text if isinstance(found, Sql) else found, Guess)
+
+
 def value(node: ast.expr | None, names: Mapping[str, Any]) -> Any:
     """The value, UNKNOWN where running the program would be needed."""
     found = _KINDS.get(type(node)) if node is not None else None
@@ -116,27 +133,40 @@ def _attribute(node: ast.Attribute, names: Mapping[str, Any]) -> Any:
 
 
 def _joined(node: ast.JoinedStr, names: Mapping[str, Any]) -> Any:
-    parts = []
+    parts: list[Any] = []
     for each in node.values:
         if isinstance(each, ast.FormattedValue) and (each.format_spec is not None or each.conversion not in (-1, 115)):
             return UNKNOWN
-        parts.append(value(each.value if isinstance(each, ast.FormattedValue) else each, names))
-    if not all(isinstance(part, str | int) for part in parts):
+        inner = each.value if isinstance(each, ast.FormattedValue) else each
+        part = _or_guess(value(inner, names), inner)
+        apart = not parts or not re.search(r"\w\Z", str(parts[-1]))
+        parts.append(Guess(f":{part}") if isinstance(part, Guess) and inner is not each and apart else part)
+    return _bounded("".join(map(str, parts)), parts)
+
+
+def _or_guess(found: Any, node: ast.expr) -> Any:
+    """What is no text gets a name after its expression."""
+    if isinstance(found, str | int):
+        return found
+    return Guess(re.sub(r"\W+", "_", ast.unparse(node))[:40].strip("_").lower() or "computed")
+
+
+def _bounded(text: str, parts: Iterable[Any] = ()) -> Any:
+    """A text that was put together of parts, of which some may be guessed."""
+    if len(text) > LONGEST:
         return UNKNOWN
-    return _bounded("".join(map(str, parts)))
-
-
-def _bounded(text: str) -> Any:
-    return text if len(text) <= LONGEST else UNKNOWN
+    return Guess(text) if any(isinstance(each, Guess) for each in parts) else text
 
 
 def _operation(node: ast.BinOp, names: Mapping[str, Any]) -> Any:
     left, right = value(node.left, names), value(node.right, names)
+    if isinstance(node.op, ast.Add) and (isinstance(left, str) or isinstance(right, str)):
+        left, right = _or_guess(left, node.left), _or_guess(right, node.right)
     if isinstance(node.op, ast.Add):
         for kind in (str, tuple, list):
             if isinstance(left, kind) and isinstance(right, kind):
                 added = left + right  # type: ignore[operator]  # of one kind
-                return _bounded(added) if isinstance(added, str) else added
+                return _bounded(added, (left, right)) if isinstance(added, str) else added
     if isinstance(node.op, ast.Mod) and isinstance(left, str) and _PERCENT.search(left) is None:
         return _filled(left, right)
     return UNKNOWN
@@ -147,7 +177,7 @@ def _filled(text: str, given: Any) -> Any:
     if not all(isinstance(each, str | int) for each in several):
         return UNKNOWN
     try:
-        return _bounded(text % given)
+        return _bounded(text % given, (text, *several))
     except (TypeError, KeyError, ValueError):
         return UNKNOWN
 
@@ -229,7 +259,7 @@ def _made(function: Ref | Made, given: list[Any], keywords: dict[str, Any] | Non
     if path == ("alembic", "op", "f") or path in (("builtins", "str"), ("builtins", "list"), ("builtins", "tuple")):
         return first
     if path[-2:] == ("textwrap", "dedent") or path == ("inspect", "cleandoc"):
-        return dedent(first) if isinstance(first, str) else UNKNOWN
+        return _bounded(dedent(first), (first,)) if isinstance(first, str) else UNKNOWN
     return Made(path, tuple(given), keywords, function.owner if isinstance(function, Made) else None)
 
 
@@ -242,9 +272,9 @@ def _method(owner: Any, name: str, given: list[Any], keywords: dict[str, Any] | 
         return UNKNOWN
     if name in _METHODS and all(isinstance(each, str) for each in given):
         changed = getattr(owner, name)(*given)
-        return _bounded(changed) if isinstance(changed, str) else changed
+        return _bounded(changed, (owner, *given)) if isinstance(changed, str) else changed
     if name == "join" and given and isinstance(given[0], list | tuple) and all(isinstance(e, str) for e in given[0]):
-        return _bounded(owner.join(given[0]))
+        return _bounded(owner.join(given[0]), (owner, *given[0]))
     return _formatted(owner, given, keywords) if name == "format" else UNKNOWN
 
 
@@ -254,7 +284,7 @@ def _formatted(text: str, given: list[Any], keywords: dict[str, Any]) -> Any:
     try:
         fields = [each for each in Formatter().parse(text) if each[1] is not None]
         plain = all(re.fullmatch(r"\w*", name or "") and not spec and not how for _, name, spec, how in fields)
-        return _bounded(text.format(*given, **keywords)) if plain else UNKNOWN
+        return _bounded(text.format(*given, **keywords), (text, *given, *keywords.values())) if plain else UNKNOWN
     except (ValueError, IndexError, KeyError):
         return UNKNOWN
 

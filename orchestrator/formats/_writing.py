@@ -29,11 +29,6 @@ class Writer:
     _parts: list[Part] = field(default_factory=list)
     _spans: list[Span] = field(default_factory=list)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was written yet."""
-        return not self._spans
-
     def place(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
         """Line and column of a node, counting characters from 1; Python counts bytes from 0."""
         line = self.source[node.lineno - 1] if node.lineno <= len(self.source) else ""
@@ -56,13 +51,18 @@ class Writer:
         self._spans.append(Span(start, self._length))
         self._put(";\n")
 
-    def unread(self, what: str, node: ast.expr | ast.stmt) -> None:
-        """Something that is not judged."""
+    @property
+    def statements(self) -> list[Statement]:
+        """Those written so far."""
+        return self._statements
+
+    def unread(self, what: str, node: ast.expr | ast.stmt, *, partly: bool = False) -> None:
+        """Something that is not judged, or partly."""
         self._remark(node)
         start = self._length
         self._origins.append(Origin(start, *self.place(node)))
         self._put(f"-- {' '.join(what.split())}\n")
-        self._statements.append(Statement("", start, self._length - 1, (Unread(start, what),)))
+        self._statements.append(Statement("", start, self._length - 1, (Unread(start, what, partly),)))
         self._spans.append(Span(start, self._length - 1))
 
     def _remark(self, node: ast.expr | ast.stmt) -> None:

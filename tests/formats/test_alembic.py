@@ -287,7 +287,6 @@ with op.get_context().autocommit_block():
 
 UNREAD = {
     "a computed text": "op.execute(build())",
-    "a computed table": "op.drop_column(name, 'x')",
     "a computed column": "op.add_column('t', make())",
     "an operation of somebody else": "op.create_entity(view)",
     "a function of another file": "from app.helpers import create_views\ncreate_views()",
@@ -308,6 +307,7 @@ UNREAD = {
     "a name that is nowhere": "do_it('orders')",
     "a class that sends": "class Helper:\n    def run(self):\n        op.drop_table('t')\nHelper()",
     "a program in a text": "exec(\"op.drop_table('t')\")",
+    "a catalog that is no log": "from app.catalog import rebuild\nrebuild()",
     "a recursion": "def f():\n    f()\nf()",
     "a computed default": "op.add_column('t', sa.Column('a', sa.Text(), server_default=make()))",
     "a check of SQLAlchemy": "op.create_check_constraint('c', 't', sa.column('x') > 0)",
@@ -326,6 +326,63 @@ def test_what_is_computed_is_said_and_never_left_out(body: str, tmp_path: Path) 
     assert unread[1] == "major"
     assert last in unread[2] or unread[2] in last
     assert "drop_table" in [each[0] for each in said]
+
+
+PARTLY = {
+    "a computed table": ("op.drop_column(name, 'x')", "drop_column"),
+    "a table of another file": ("from app.config import TABLE_NAME\nop.drop_table(TABLE_NAME)", "drop_table"),
+    "a computed schema": ("op.alter_column('t', 'a', nullable=False, schema=settings.schema)", "set_not_null"),
+    "a computed name in a text": ("op.execute(f'ALTER TABLE {schema}.t DROP COLUMN a')", "drop_column"),
+    "a text that is added": ("op.execute('DROP TABLE ' + name)", "drop_table"),
+    "a name that is made of others": ("op.create_index(f'ix_{name}', 't', ['a'])", "create_index"),
+    "a column": ("op.add_column('t', sa.Column(f'{name}_id', sa.Text(), nullable=False))", "add_required_column"),
+    "tables that the database names": (
+        "for t in sa.inspect(op.get_bind()).get_table_names():\n    op.drop_table(t)",
+        "drop_table",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "rule"), PARTLY.values(), ids=PARTLY)
+def test_where_only_a_name_is_computed_the_rest_is_judged_and_that_is_said(
+    body: str, rule: str, tmp_path: Path
+) -> None:
+    said = found(tmp_path, {"a.py": revision(f"{QUIET}\n{body}")})
+    tiers = {each.rule: each.tier for each in said}
+    assert rule in tiers
+    assert tiers["unread"] == "minor"
+    (unread,) = [each for each in said if each.rule == "unread"]
+    assert (unread.line, unread.column) in {(each.line, each.column) for each in said if each.rule == rule}
+
+
+def test_a_computed_text_that_is_no_sql_is_unread_and_no_mistake_of_its_author(tmp_path: Path) -> None:
+    said = found(tmp_path, {"a.py": revision("op.execute(f'{verb} {what} {how}')")})
+    assert [(each.rule, each.tier) for each in said] == [("unread", "major")]
+
+
+class TestBackfills:
+    LOOP = """
+with op.get_context().autocommit_block():
+    conn = op.get_bind()
+    while True:
+        done = conn.execute(sa.text("UPDATE t SET a = 1 WHERE id IN (SELECT id FROM t WHERE a IS NULL LIMIT 500)"))
+        {}
+        if done.rowcount == 0:
+            break
+"""
+
+    def test_a_loop_that_nothing_holds_back_is_found(self, tmp_path: Path) -> None:
+        assert rules(tmp_path, {"a.py": revision(self.LOOP.format("pass"))}) == ["unthrottled_backfill"]
+
+    def test_one_that_rests_is_not(self, tmp_path: Path) -> None:
+        assert rules(tmp_path, {"a.py": revision("import time\n" + self.LOOP.format("time.sleep(1)"))}) == []
+
+    def test_ranges_are_batches_too(self, tmp_path: Path) -> None:
+        loop = "for start in range(0, 100000, 500):\n    "
+        computed = loop + "op.execute(f'UPDATE {name} SET a = 1 WHERE id BETWEEN {start} AND {start} + 500')"
+        assert set(rules(tmp_path, {"a.py": revision(computed)})) == {"unthrottled_backfill", "unread"}
+        bound = loop + "op.get_bind().execute(sa.text('UPDATE t SET a = 1 WHERE id BETWEEN :low AND :high'), given)"
+        assert rules(tmp_path / "b", {"b.py": revision(bound)}) == ["unthrottled_backfill"]
 
 
 HARMLESS = {

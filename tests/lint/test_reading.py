@@ -46,6 +46,23 @@ def test_variables_of_psql_and_placeholders_are_no_errors() -> None:
     assert [each.error for each in read(text)] == ["", "", "", ""]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "UPDATE :schema.t SET a = :a WHERE id = :id",
+        "UPDATE :t SET a = ':a' WHERE id = :id",
+        "DELETE FROM t WHERE id = :'id'",
+        "DELETE FROM ONLY :t WHERE id = :id AND at::date = :day",
+    ],
+)
+def test_variables_are_values_where_no_name_must_stand(text: str) -> None:
+    (statement,) = read(text)
+    (act,) = statement.acts
+    assert isinstance(act, acts.Modify)
+    assert "id" in act.equal
+    assert (statement.text, statement.end) == (text, len(text))
+
+
 def test_places_count_characters_and_not_bytes() -> None:
     text = "-- ☃ é\nALTER TABLE tü /* ☃, */ ADD COLUMN a int,\n  DROP COLUMN ☃, ADD CHECK (a > (1, 2));"
     (statement,) = read(text)

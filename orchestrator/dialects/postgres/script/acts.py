@@ -480,9 +480,12 @@ class Opaque(Act):
 
 @dataclass(frozen=True, slots=True)
 class Unread(Act):
-    """Part of a migration that could not be said in SQL without running it; ``what`` it is and why, in a sentence."""
+    """Part of a migration that could not be said in SQL without running it; ``what`` it is and why, in a sentence. ``partly``: it
+    was said, and some name in it was made up.
+    """
 
     what: str
+    partly: bool = False
 
 
 @dataclass(frozen=True, slots=True)

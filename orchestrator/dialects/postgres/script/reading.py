@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import postgast
@@ -35,6 +35,12 @@ _RELATION = re.compile(
 _INSERT = re.compile(r'insert\s+into\s+(?:"?(\w+)"?\.)?"?(\w+)"?', re.IGNORECASE)
 _ROWS = re.compile(r"insert\s+into\s+[\w.\"]+\s*(?:\([^()]*\)\s*)?values\b", re.IGNORECASE)
 _VARIABLE = re.compile(r"(?<![:\w]):(?=['\"A-Za-z_])")
+_VALUE = re.compile(r"(?<![:\w]):[A-Za-z_]\w*")
+_WORD_BEFORE = re.compile(r"(\w+|\.)\s*$")
+_OF_NAMES = frozenset(
+    {"table", "from", "into", "update", "join", "index", "on", "column", "only", "exists", "view", "schema", "to", "constraint",
+     "type", "references", "."}
+)  # fmt: skip
 _PLACEHOLDER = re.compile(r"\$\{([\w:.-]+)\}")
 _ON_TABLES = ("TABLE", "FOREIGN_TABLE", "MATVIEW")
 
@@ -102,11 +108,33 @@ def _piece(part: str, start: int, is_of_many: bool) -> list[Statement]:
     try:
         return list(_parsed(part, start))
     except _Refused:
-        filled = _PLACEHOLDER.sub(lambda m: f"p_{re.sub(r'[^a-zA-Z0-9_]', '_', m.group(1))}_", part)
-        filled = _VARIABLE.sub(" ", filled)
-        if filled == part:
-            raise
-        return list(_parsed(filled, start))
+        for filled in dict.fromkeys(_filled(part)):
+            try:
+                found = list(_parsed(filled, start))
+            except _Refused:
+                continue
+            return [replace(each, text=part[each.start - start : each.end - start]) for each in found]
+        raise
+
+
+def _filled(part: str) -> Iterator[str]:
+    """The statement with its variables and placeholders filled in, nothing moved: as values where no name must stand, then all of
+    them as names.
+    """
+    named = _PLACEHOLDER.sub(lambda m: f"p_{re.sub(r'[^a-zA-Z0-9_]', '_', m.group(1))}_", part)
+    yield _VARIABLE.sub(
+        " ",
+        _VALUE.sub(lambda m: m.group() if _takes_name(named, m) else "$" + "1".rjust(len(m.group()) - 1, "0"), named),
+    )
+    yield _VARIABLE.sub(" ", named)
+
+
+def _takes_name(part: str, variable: re.Match[str]) -> bool:
+    """Whether the name of an object must stand here, by the word before it."""
+    before = _WORD_BEFORE.search(part, max(0, variable.start() - 40), variable.start())
+    return part[variable.end() : variable.end() + 1] == "." or (
+        before is not None and before.group(1).lower() in _OF_NAMES
+    )
 
 
 def _parse(text: str) -> Any:
