@@ -10,10 +10,14 @@ from collections.abc import Sequence
 
 from orchestrator.converting._model import Request
 
+KEEPS = frozenset({"set_default", "drop_default", "set_not_null", "drop_not_null"})
+"""Operations after which a column is what it was, for whatever reads it."""
+
 
 def apart(earlier: Request, later: Request) -> bool:
     """Whether the later one must wait until the earlier one is completed."""
-    named = {each for each in later.touches if each[1] != "key"} | later.reads
+    reads = frozenset() if earlier.word in KEEPS else later.reads
+    named = {each for each in later.touches if each[1] != "key"} | reads
     for table, thing in earlier.touches:
         if any(table == other and (thing == part or "*" in (thing, part)) for other, part in named):
             return True

@@ -135,7 +135,7 @@ class _Run:
             raise Unclear(NO_OPERATION)
         conversion = converter.convert(act, self.seen)
         if not same(conversion.said, part.sql):
-            raise Unclear("it says more than the operation of orch can")
+            raise Unclear(f"it says more than orch's operation can, which is: {conversion.said}")
         folded = fold(self.requests, act, number)
         if folded is not None:
             return [*map(_checked, folded)]

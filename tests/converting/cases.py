@@ -130,6 +130,12 @@ CASES = (
         "ALTER TABLE orders DROP CONSTRAINT orders_pkey; ALTER TABLE orders ADD PRIMARY KEY (id, email);",
         2,
     ),
+    Case(
+        "what only follows a default",
+        "ALTER TABLE orders ALTER room SET DEFAULT 3, ALTER room SET NOT NULL; CREATE INDEX ON orders (room);"
+        " ALTER TABLE orders ADD CHECK (room > 0);",
+        2,
+    ),
     Case("enum values", "ALTER TYPE mood ADD VALUE 'great'; ALTER TYPE mood ADD VALUE 'bad' BEFORE 'ok';"),
     Case(
         "comments",
