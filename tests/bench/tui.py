@@ -241,7 +241,8 @@ def main() -> int:
         url = embedded.create_database(server, "shop")
         fill(url)
         figures = [*steady(url), *answers(url), *starts(url), *gone(server, url)]
-    print(f"terminal UI, {CHANGES} changes, {MOVING} moving, {SIZE[0]}x{SIZE[1]}")  # noqa: T201
+    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores (times mean little above one a core)"
+    print(f"terminal UI, {CHANGES} changes, {MOVING} moving, {SIZE[0]}x{SIZE[1]}; {load}")  # noqa: T201
     for figure in figures:
         print(figure.line())  # noqa: T201
     OUT.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n", "utf-8")

@@ -68,5 +68,8 @@ def test_when_patience_is_over_the_exit_code_says_what_is_missing() -> None:
     assert code(**_closed("soak", Verdict.UNKNOWN)) == 3
     assert code(**_closed("check", Verdict.FAIL)) == 4
     assert code(**_closed("approval", Verdict.FAIL)) == 6
-    assert code(**_closed("evidence", Verdict.UNKNOWN)) == 3, "whoever goes on takes it"
+    untaken = Requirement("check", "evidence", Verdict.UNKNOWN, "the checks have not run yet")
+    consent = Requirement("approval", "approvals", Verdict.UNKNOWN, "0 of 1")
+    for needs in ((untaken,), (untaken, consent)):
+        assert code(gate=GateStatus(GateName.CONTRACT, False, needs, "")) == 3, "whoever goes on takes evidence"
     assert isinstance(not_yet(status("c", S.SWITCHED), S.COMPLETED, "5m"), Waiting)
