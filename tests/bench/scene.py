@@ -92,8 +92,8 @@ def measured(link: psycopg.Connection, work: Callable[[], None]) -> Took:
 
 
 def service_at(url: str) -> Service:
-    """The service over one database that is registry and target at once."""
-    return Service(Config(registry_url=url, targets={"default": TargetConfig("default", url)}))
+    """The service over one database that is registry and target at once; nobody has to rehearse on a large table."""
+    return Service(Config(registry_url=url, targets={"default": TargetConfig("default", url, rehearse_from=0)}))
 
 
 def prepared(url: str, change: str) -> Callable[[], None]:

@@ -129,8 +129,8 @@ def source(*operations: str, change: str = "change", more: str = QUICK) -> str:
 
 
 def service_at(url: str, target: str | None = None) -> Service:
-    """A service whose Registry is at ``url``, and whose target is there, too, unless said otherwise."""
-    return Service(Config(registry_url=url, targets={"shop": TargetConfig("shop", target or url)}))
+    """A service whose Registry is at ``url``, and whose target is there, too, unless said otherwise; it asks for no rehearsal."""
+    return Service(Config(registry_url=url, targets={"shop": TargetConfig("shop", target or url, rehearse_from=0)}))
 
 
 @pytest.fixture(scope="session")
