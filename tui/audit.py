@@ -23,11 +23,11 @@ from tui.auditmodel import Proof, audit_heading, audit_lines, event_panel, match
 from tui.change import ChangeScreen
 from tui.detail import DetailScreen
 from tui.export import ExportModal, write
-from tui.fleet import FleetList
 from tui.header import Header
 from tui.line import Line, Role, paragraph
 from tui.lines import LineView
 from tui.live import Reading
+from tui.picklist import PickList
 from tui.service import Service
 from tui.viewmodel import World
 
@@ -35,7 +35,7 @@ KEPT = 2000
 """Events that are shown; ``w`` writes all."""
 
 
-class AuditList(FleetList):
+class AuditList(PickList):
     """One line for each event, with a cursor."""
 
     def newest(self) -> None:
@@ -132,7 +132,7 @@ class AuditScreen(ChangeScreen):
             return paragraph(width, self._failed, Role.BAD)[:1]
         return [audit_heading(self._events or [], self._proof, self._wanted, self._follow, width)]
 
-    def on_fleet_list_moved(self) -> None:
+    def on_pick_list_moved(self) -> None:
         """Whoever moves the cursor wants to read; the panel follows it."""
         self._follow = False
         self.query_one("#names", LineView).update(self._heading)

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.style import Style
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 from textual.widgets import Footer, Input
 
 from orchestrator.core.status import Status
@@ -23,39 +20,20 @@ from tui.detailmodel import detail_lines
 from tui.everything import EverythingModal
 from tui.header import Header
 from tui.headermodel import together
-from tui.line import Line, Role
-from tui.lines import Build, LineView
+from tui.line import Line
+from tui.lines import LineView
 from tui.live import Reading
+from tui.picklist import PickList
 from tui.viewmodel import World, fleet_lines, heading, ordered
 
 
-class FleetList(LineView):
-    """One line for each change, with a cursor."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"fleet--cursor"}
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False, id="up"),
-        Binding("down,j", "move(1)", "Down", show=False, id="down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="page_up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="page_down"),
-        Binding("g,home", "move(-1000000)", "Top", show=False, id="top"),
-        Binding("G,end", "move(1000000)", "Bottom", show=False, id="bottom"),
-    ]
-
-    class Moved(Message):
-        """The cursor is on another change."""
+class FleetList(PickList):
+    """One line for each change."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._ids: list[str] = []
-        self._cursor = 0
         self._seen: tuple[int, bool, bool, str] | None = None
         self._kept: World | None = None  # so that the id of its statuses stays theirs
-
-    @property
-    def selected(self) -> str | None:
-        """The id under the cursor."""
-        return self._ids[self._cursor] if self._ids else None
 
     def show(self, world: World, wanted: str) -> None:
         """Show the World; the cursor follows its change."""
@@ -65,48 +43,6 @@ class FleetList(LineView):
         self._seen, self._kept = seen, world
         shown = ordered(world.statuses, wanted)
         self.pick([status.change for status in shown], lambda width: fleet_lines(world, width, wanted, shown))
-
-    def pick(self, ids: list[str], build: Build) -> None:
-        """Show one line for each id; the cursor follows the id it is on."""
-        before, kept = self._cursor, self.selected
-        self._ids = ids
-        last = max(len(self._ids) - 1, 0)
-        self._cursor = self._ids.index(kept) if kept in self._ids else min(before, last)
-        self.update(build)
-        if self._cursor != before:
-            self._place(before)
-
-    def action_move(self, by: int) -> None:
-        """Move the cursor."""
-        before = self._cursor
-        self._cursor = min(max(before + by, 0), max(len(self._ids) - 1, 0))
-        if before != self._cursor:
-            self._place(before)
-            self.post_message(self.Moved())
-
-    def action_page(self, by: int) -> None:
-        """Move the cursor by a screenful."""
-        self.action_move(by * max(self.size.height - 1, 1))
-
-    def on_click(self, event: events.Click) -> None:
-        """Select the row clicked on."""
-        self.action_move(event.y + self.scroll_offset.y - self._cursor)
-
-    def _place(self, before: int) -> None:
-        self.repaint(before)
-        self.repaint(self._cursor)
-        top, height = self.scroll_offset.y, max(self.size.height, 1)
-        if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False)
-        elif self._cursor >= top + height:
-            self.scroll_to(y=self._cursor - height + 1, animate=False)
-
-    def style_of(self, role: Role, y: int) -> Style:
-        """The cursor line has its own background."""
-        style = super().style_of(role, y)
-        if self._ids and y == self._cursor:
-            return style + self.get_component_rich_style("fleet--cursor", partial=True)
-        return style
 
 
 class FleetScreen(ChangeScreen):
@@ -166,7 +102,7 @@ class FleetScreen(ChangeScreen):
         self._show_side()
         self.follow(world)
 
-    def on_fleet_list_moved(self) -> None:
+    def on_pick_list_moved(self) -> None:
         """The side pane follows the cursor."""
         self._show_side()
 

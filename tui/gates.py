@@ -16,15 +16,15 @@ from textual.widgets import Footer, Input
 from orchestrator.core.status import Status
 from tui.change import ChangeScreen
 from tui.detail import DetailScreen
-from tui.fleet import FleetList
 from tui.gatesmodel import gate_panel, gates_heading, gates_lines, inbox
 from tui.header import Header
 from tui.lines import LineView
 from tui.live import Reading
+from tui.picklist import PickList
 from tui.viewmodel import World
 
 
-class GatesList(FleetList):
+class GatesList(PickList):
     """One line for each gate that waits, with a cursor."""
 
     def show(self, world: World, wanted: str) -> None:
@@ -89,7 +89,7 @@ class GatesScreen(ChangeScreen):
         self._show_panel()
         self.follow(world)
 
-    def on_fleet_list_moved(self) -> None:
+    def on_pick_list_moved(self) -> None:
         """The panel follows the cursor."""
         self._show_panel()
         self.host.wake()

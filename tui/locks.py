@@ -17,16 +17,16 @@ from orchestrator.core.status import Status
 from tui.cancel import CancelModal
 from tui.change import ChangeScreen
 from tui.detail import DetailScreen
-from tui.fleet import FleetList
 from tui.header import Header
 from tui.lines import LineView
 from tui.live import Reading
 from tui.locksmodel import Row, locks_heading, locks_lines, remedy, remedy_lines, rows, session_panel
 from tui.lockwatch import NEAR
+from tui.picklist import PickList
 from tui.viewmodel import World
 
 
-class LocksList(FleetList):
+class LocksList(PickList):
     """One line for each session, with a cursor."""
 
     def show(self, world: World, wanted: str = "") -> None:
@@ -78,7 +78,7 @@ class LocksScreen(ChangeScreen):
         self._show_panel()
         self.follow(world)
 
-    def on_fleet_list_moved(self) -> None:
+    def on_pick_list_moved(self) -> None:
         """The panel follows the cursor."""
         self._show_panel()
 

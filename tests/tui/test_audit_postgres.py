@@ -11,7 +11,7 @@ from tests.conftest import Connect
 from tests.tui.harness import piloted, running, until, until_text
 from tests.tui.test_postgres import shop, submit
 from tests.tui.test_screens import fill
-from tui.fleet import FleetList
+from tui.picklist import PickList
 
 __all__ = ["shop"]
 
@@ -22,7 +22,7 @@ async def test_what_happens_elsewhere_is_followed_until_somebody_reads(shop: Ser
     async with running(shop, (120, 30), monotonic=None) as (app, pilot):
         await pilot.press("4")
         await until_text(pilot, app, "chain intact")
-        events = app.screen.query_one(FleetList)
+        events = app.screen.query_one(PickList)
         await asyncio.to_thread(shop.pause, "orders-note", reason="peak traffic")
         await until_text(pilot, app, "1 since linked")
         newest = events.selected
