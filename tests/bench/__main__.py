@@ -20,7 +20,7 @@ import psycopg
 from orchestrator import embedded
 from orchestrator.config import Config, TargetConfig
 from orchestrator.service import Service
-from tests.bench import backfill, copying, load, outright, readers
+from tests.bench import backfill, copying, linting, load, outright, readers
 from tests.bench.scene import ROUNDS, ROWS, Ratio, Table, prepared, taken_back
 
 SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
@@ -87,6 +87,7 @@ def main() -> None:
             *writes(url),
             *load.all_of_it(url),
             *readers.all_of_it(url),
+            *linting.all_of_it(),
             *copying.all_of_it(server),
             *outright.all_of_it(server),
             *start_up(url),

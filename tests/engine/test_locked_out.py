@@ -18,6 +18,6 @@ def test_a_table_locked_by_somebody_else_is_exit_3_and_says_whom_to_look_for(wor
         with pytest.raises(Waiting, match="lock timeout") as waiting:
             world.step()
         assert waiting.value.exit_code == 3
-        assert "pg_blocking_pids" in waiting.value.next_step
+        assert "3 in orch tui" in waiting.value.next_step
         holder.rollback()
     assert world.to(State.COMPLETED).state is State.COMPLETED

@@ -40,7 +40,7 @@ async def answers_keys(pilot: Pilot[int], app: OrchApp) -> None:
         began = time.monotonic()
         await pilot.press(key)
         assert rows._cursor == expected
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 5.0, "less than the patience with the call that hangs"
 
 
 @piloted

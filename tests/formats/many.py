@@ -1,12 +1,9 @@
-"""Two thousand migrations of all formats, without a database, in less than 3 seconds on 2 processors."""
+"""Two thousand migrations of all formats, as a project of some years has them."""
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 SQL = """-- rollback: see the runbook
@@ -52,23 +49,18 @@ NAMES = (
     "alembic/versions/r{n}.py",
 )
 FILES = 2_000
-PROCESSORS, SECONDS = 2, 3
-"""The promise, which is held to in seconds of processors: the clock on the wall belongs to whatever else runs here."""
 
 
-def test_two_thousand_files_of_all_formats(tmp_path: Path) -> None:
+def written(room: Path) -> None:
+    """Write them all below ``room``."""
     for number in range(FILES):
         name = NAMES[number % len(NAMES)].format(n=number)
-        path = tmp_path / name
+        path = room / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text((REVISION if name.endswith(".py") else SQL).format(n=number))
-    before = os.times()
-    command = [sys.executable, "-m", "orchestrator.cli.main", "lint", str(tmp_path), "--format", "json"]
-    done = subprocess.run(command, capture_output=True, check=False)
-    after = os.times()
-    assert done.returncode == 4, done.stderr
-    report = json.loads(done.stdout)
-    assert report["files"] == FILES
-    assert Counter(each["rule"] for each in report["findings"])["drop_table"] == FILES
-    spent = after.children_user - before.children_user + after.children_system - before.children_system
-    assert spent < PROCESSORS * SECONDS, f"{spent:.1f} s"
+
+
+def linted(room: Path) -> subprocess.CompletedProcess[bytes]:
+    """Lint them all, without a database."""
+    command = [sys.executable, "-m", "orchestrator.cli.main", "lint", str(room), "--format", "json"]
+    return subprocess.run(command, capture_output=True, check=False)
