@@ -14,6 +14,8 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Input
 
 from orchestrator.core.status import Status
+from state.model import EventRow
+from tui.auditmodel import audit_lines
 from tui.change import ChangeScreen
 from tui.detail import DetailScreen
 from tui.detailmodel import detail_lines
@@ -25,6 +27,9 @@ from tui.lines import LineView
 from tui.live import Reading
 from tui.picklist import PickList
 from tui.viewmodel import World, fleet_lines, heading, ordered
+
+FEED = 4
+"""Events that are shown below the list."""
 
 
 class FleetList(PickList):
@@ -46,9 +51,10 @@ class FleetList(PickList):
 
 
 class FleetScreen(ChangeScreen):
-    """The list, a side pane where there is room, and the filter."""
+    """The list, a side pane and the last events where there is room, and the filter."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (40, "-high")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open", key_display="enter", id="open"),
         *ChangeScreen.ASKS,
@@ -61,9 +67,10 @@ class FleetScreen(ChangeScreen):
     def __init__(self) -> None:
         super().__init__()
         self._wanted = ""
+        self._events: list[EventRow] = []
 
     def compose(self) -> ComposeResult:
-        """Header, list and side pane, filter, keys."""
+        """Header, list and side pane, last events, filter, keys."""
         yield Header("Fleet")
         with Horizontal(id="body"):
             with Vertical(id="list"):
@@ -74,6 +81,9 @@ class FleetScreen(ChangeScreen):
             side = LineView(id="side")
             side.can_focus = False
             yield side
+        feed = LineView(id="feed")
+        feed.can_focus = False
+        yield feed
         yield Input(
             placeholder="filter by words in id, title, state; enter keeps, esc clears", id="filter", compact=True
         )
@@ -91,15 +101,18 @@ class FleetScreen(ChangeScreen):
         return self.host.world.find(change) if change else None
 
     def reading(self) -> Reading | None:
-        """The statuses are enough."""
-        return None
+        """The last events, where they are shown; else the statuses are enough."""
+        return (lambda service: service.latest_events(FEED)) if self.has_class("-high") else None
 
     def show(self, world: World, read: object | None = None) -> None:
         """Show the World."""
-        del read
+        if isinstance(read, list):
+            self._events = read
         self.query_one(Header).show(world, self._wanted)
         self.query_one(FleetList).show(world, self._wanted)
         self._show_side()
+        newest = self._events[::-1]
+        self.query_one("#feed", LineView).update(lambda width: audit_lines(newest, width, world.now) if newest else [])
         self.follow(world)
 
     def on_pick_list_moved(self) -> None:

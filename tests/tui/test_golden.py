@@ -32,6 +32,8 @@ async def test_the_screen_is_as_it_was(name: str, size: tuple[int, int], plain: 
         screen = app.screen
         if isinstance(screen, GateModal):
             await until(pilot, lambda: screen.steps is not None, "the plan was read")
+        elif name == "fleet" and size[1] >= 40:
+            await until(pilot, lambda: "change.submitted" in _all_lines(screen), "the last events were read")
         elif name in ("detail", "sql"):
             wanted = {"detail": "4 events", "sql": "ALTER TABLE"}[name]
             await until(pilot, lambda: wanted in _all_lines(screen), "the rest was read")

@@ -21,6 +21,7 @@ from tui.app import OrchApp
 from tui.confirm import IntentModal
 from tui.detail import DetailScreen
 from tui.fleet import FleetList, FleetScreen
+from tui.line import text_of
 from tui.screenshot import screen_text
 
 EMAIL = "orders-customer-email"
@@ -83,6 +84,21 @@ async def test_the_cursor_stays_with_its_change_when_rows_move() -> None:
         service.changes["aaa-new-gate"] = at_gate("aaa-new-gate", State.SWITCHED, GateName.CONTRACT)
         await until_text(pilot, app, "aaa-new-gate")
         assert fleet_list.selected == "items-sku-notnull"
+
+
+@piloted
+async def test_the_last_events_stand_below_the_list_where_there_is_room() -> None:
+    service = FakeService()
+    async with running(service, (160, 50)) as (app, pilot):
+        await until_text(pilot, app, service.history[-1].kind)
+        feed = app.screen.query_one("#feed")
+        assert feed.display
+        newest, last = service.history[-1], [text_of(made) for made in feed._lines]  # type: ignore[attr-defined]
+        assert newest.kind in last[0]
+        assert len(last) == min(4, len(service.history))
+    async with running(service, (160, 39)) as (app, pilot):
+        await until_text(pilot, app, "orders-customer-email")
+        assert not app.screen.query_one("#feed").display
 
 
 @piloted
