@@ -141,6 +141,8 @@ def _approvals(facts: GateFacts) -> tuple[Requirement, ...]:
     detail = f"{len(have)} of {asked} approvals" + (f": {names}" if names else "")
     if len(have) >= asked:
         return (Requirement("approval", "approvals", Verdict.PASS, detail),)
+    if asked >= 2:
+        detail += f"; {facts.requester} requested it and does not count"
     if facts.rejection is not None:
         detail += f"; rejected by {facts.rejection.approver}: {facts.rejection.reason}"
     elif facts.void:

@@ -161,6 +161,8 @@ def test_approvals_are_counted_by_distinct_people(asked: int, people: Sequence[s
     assert status.ready is enough
     if asked == 1 and people:
         assert "bob (self-approved)" in status.requirements[-1].detail
+    told = "bob requested it and does not count" in " ".join(need.detail for need in status.missing)
+    assert told is (asked >= 2 and not enough), "who may not is said while somebody is missing"
 
 
 def test_a_rejection_is_told_with_its_reason() -> None:
