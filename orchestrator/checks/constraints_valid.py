@@ -42,8 +42,11 @@ class ConstraintsValid:
 
 
 def _proofs(plan: Plan) -> dict[str, str]:
-    """Proof constraints by name, with the column they prove."""
-    return {p.step.proof: p.step.column for p in plan.of("backfill") if p.step.kind == "set_not_null"}
+    """Proof constraints by name, with the column they prove.
+
+    Contract may turn one into NOT NULL, and be asked again when a target fell back into the middle of it.
+    """
+    return {p.step.proof: p.step.column for p in plan.of("backfill", "contract") if p.step.kind == "set_not_null"}
 
 
 def _bad(reader: Reader, wanted: list[ValidateConstraint], proofs: dict[str, str]) -> tuple[int, tuple[str, ...]]:
