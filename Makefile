@@ -11,7 +11,8 @@ MATRIX := tests/conformance/test_matrix.py
 WALKS := tests/conformance/test_walks.py tests/partitioned tests/operations/test_change_primary_key_type.py tests/comparing \
     tests/contract tests/proof tests/pressure $(addprefix tests/rehearsal/test_,clients.py copy.py rehearse.py watching.py with_data.py) tests/correctness \
     tests/exporting/test_exported.py tests/converting/test_catalogs.py tests/tui/test_faults.py tests/formats/test_robustness.py
-ATTACKS := $(addprefix tests/conformance/test_,locks.py killed.py) tests/correctness/attacks tests/chaos tests/demo/test_demo.py tests/rehearsal/test_operations.py tests/exporting/test_examples.py tests/converting/test_examples.py \
+ATTACKS := $(addprefix tests/conformance/test_,locks.py killed.py half_lost.py) tests/correctness/attacks tests/chaos \
+    tests/demo/test_demo.py tests/rehearsal/test_operations.py $(addsuffix /test_examples.py,tests/exporting tests/converting) \
     $(addprefix tests/service/test_,refusals.py lost_commits.py) \
     $(addprefix tests/engine/test_,killed.py lost_commits.py dead_clients.py)
 DEMO_ARGS ?=

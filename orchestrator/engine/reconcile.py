@@ -3,7 +3,7 @@
 Why it exists: a Registry that fell back says ``switched`` of a Target whose old shape is parked, and a run that believes it
 installs the sync over the park and breaks the application's writes. So the markers are read first (``core.reckoning``). What
 the Target did and the Registry forgot is adopted, by the machine's own edges; what the Target lost is brought about or taken
-back again, never past a gate's Checks; what fits no story is left to a person.
+back again, never past a gate's Checks that it does not remember to have passed; what fits no story is left to a person.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from orchestrator.core.errors import Indeterminate, OrchError
-from orchestrator.core.plan import PHASES, TAKES, PlannedStep
+from orchestrator.core.plan import PHASES, PlannedStep
 from orchestrator.core.ports import Seen
 from orchestrator.core.reckoning import Reckoning, reckon
 from orchestrator.core.step import PURGES
@@ -57,7 +57,8 @@ def reconcile(run: Run, ask: Questions) -> None:
     if found.revived:
         _undo_again(run, found.revived, ask)
     if found.missing:
-        _make_up(run, _gone(run, found.missing), ask)
+        begun = _contract_began(run)
+        _make_up(run, _gone(run, found.missing), ask, begun=begun)
     if run.change.state in _CONFIRMED:
         runner.confirm(run)
 
@@ -225,7 +226,13 @@ def _undo_again(run: Run, revived: frozenset[int], ask: Questions) -> None:
         ddl.undo(run, planned)
 
 
-def _make_up(run: Run, gone: tuple[PlannedStep, ...], ask: Questions) -> None:
+def _contract_began(run: Run) -> bool:
+    """Whether the Target itself remembers a Step of contract. That one looks done is not enough: what drops does so before."""
+    rows, done = run.rows(), run.target.marks(run.change.id).done
+    return any(rows[planned.ordinal].step_id in done for planned in run.plan.of("contract"))
+
+
+def _make_up(run: Run, gone: tuple[PlannedStep, ...], ask: Questions, *, begun: bool) -> None:
     """The Target lost Steps that are recorded as done: bring about again what may be, go back to a gate otherwise."""
     state = run.change.state
     if state in runner.UNDONE_BY:
@@ -242,7 +249,7 @@ def _make_up(run: Run, gone: tuple[PlannedStep, ...], ask: Questions) -> None:
             run.change = run.registry.record(run.change.id, Event.UNDO_STARTED, {"reason": reason})
         _leave_contract(run, contract)
     else:
-        _contract_again(run, contract, ask)
+        _contract_again(run, contract, ask, begun=begun)
 
 
 def _again(run: Run, steps: Iterable[PlannedStep]) -> None:
@@ -254,22 +261,21 @@ def _again(run: Run, steps: Iterable[PlannedStep]) -> None:
         ddl.execute(run, planned)
 
 
-def _contract_again(run: Run, gone: tuple[PlannedStep, ...], ask: Questions) -> None:
+def _contract_again(run: Run, gone: tuple[PlannedStep, ...], ask: Questions, *, begun: bool) -> None:
     """Purge was begun or done, so nothing leads back: contract once more, if everything that it asks for still holds.
 
-    That can be asked as long as nothing is taken away, even where contract has begun.
+    A Target that is in the middle of it went through its gate, and is gone on with as after a kill: half of contract, the
+    Checks would judge by what it has changed already.
     """
-    stands = [planned for planned in run.plan.of("contract") if planned not in gone]
-    if any(isinstance(planned.step, TAKES) for planned in stands):
-        raise _both(run, gone)
-    try:
-        ask.may_contract(run)
-    except OrchError as refused:
-        raise Indeterminate(
-            f"{run.change.id} is {run.change.state.value}, the target lost contract, and what it shows now may not be"
-            f" contracted: {refused.message}",
-            f"repair the rows that are named, then orch advance {run.change.id}; or restore the target's lost commits",
-        ) from refused
+    if not begun:
+        try:
+            ask.may_contract(run)
+        except OrchError as refused:
+            raise Indeterminate(
+                f"{run.change.id} is {run.change.state.value}, the target lost contract, and what it shows now may not be"
+                f" contracted: {refused.message}",
+                f"repair the rows that are named, then orch advance {run.change.id}; or restore the target's lost commits",
+            ) from refused
     _again(run, gone)
 
 
