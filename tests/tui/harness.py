@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -42,10 +44,20 @@ async def running(
     options: dict[str, Any] = {} if monotonic is None else {"monotonic": lambda: monotonic}
     app = OrchApp(service, ascii_only=ascii_only, preferences=preferences, clock=lambda: NOW, **options)
     app.animation_level = "none"
-    async with app.run_test(size=size, notifications=True) as pilot:
-        await until(pilot, lambda: app.world.age is not None, "the first answer")
-        await pilot.pause()
-        yield app, pilot
+    try:
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await until(pilot, lambda: app.world.age is not None, "the first answer")
+            await pilot.pause()
+            yield app, pilot
+    finally:
+        await _calls_over()
+
+
+async def _calls_over(patience: float = 3.0) -> None:
+    """Let calls end that nobody waits for any more: a connection made after the service was closed would stay open."""
+    deadline = time.monotonic() + patience
+    for thread in [each for each in threading.enumerate() if each.name.startswith("orch-tui")]:
+        await asyncio.to_thread(thread.join, max(0.0, deadline - time.monotonic()))
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], object], what: str, tries: int = 300) -> None:

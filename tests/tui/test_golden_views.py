@@ -31,6 +31,8 @@ async def _shown(name: str, size: tuple[int, int], plain: bool) -> str:
         await pilot.press(*keys)
         if size[1] > 20:
             await until_text(pilot, app, wanted)
+        if name == "tune" and size[1] >= 40:
+            await until_text(pilot, app, "change.submitted")  # of the last events, below the fleet
         return await _at_rest(app, pilot)
 
 
