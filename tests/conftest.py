@@ -14,10 +14,10 @@ from hypothesis import settings
 from psycopg import sql
 
 from orchestrator.embedded import Server
-from tests.service.world import copies, initialised, module_world, ready, template, world
+from tests.service.world import copies, copy, initialised, module_world, ready, template, world
 from tests.support.server import shared_server
 
-__all__ = ["Connect", "copies", "initialised", "module_world", "ready", "template", "world"]
+__all__ = ["Connect", "copies", "copy", "initialised", "module_world", "ready", "template", "world"]
 """What is imported are fixtures for every room: imported by two rooms' conftests they would be made twice under one name."""
 
 Connect = Callable[..., psycopg.Connection[Any]]

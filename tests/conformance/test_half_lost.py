@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from orchestrator.core.progress import Progress
-from orchestrator.embedded import Server
 from state.model import State
 from tests.conformance.example import Case, cases
 from tests.conformance.scene import KEYS, Scene, change_file
 from tests.conformance.schema import differences, shape
 from tests.conformance.stage import ORDINARY, Stage
 from tests.conformance.walk import FRAME
-from tests.service.world import Copies, World, copied, service_at
+from tests.service.world import Copies, Copy, World, service_at
 
 CHANGE = "half-lost"
-_numbers = itertools.count(1)
-
-
-@pytest.fixture
-def copy(server: Server, maintenance: psycopg.Connection[object], worker_id: str) -> Iterator[Callable[[str], str]]:
-    """Copy a database that nobody is connected to; returns the URL of the copy."""
-    made: list[str] = []
-
-    def copying(url: str) -> str:
-        made.append(f"lost_{worker_id}_{next(_numbers)}")
-        copied(maintenance, made[-1], str(conninfo_to_dict(url)["dbname"]))
-        return server.url(made[-1])
-
-    yield copying
-    for name in made:
-        maintenance.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def _carried_on(registry: str, target: str, take: Callable[[], str]) -> list[tuple[str, str]]:
@@ -56,7 +37,7 @@ def _carried_on(registry: str, target: str, take: Callable[[], str]) -> list[tup
 
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_a_target_that_fell_back_into_contract_or_purge_is_brought_to_the_end_again(
-    stage: Stage, copies: Copies, copy: Callable[[str], str], case: Case
+    stage: Stage, copies: Copies, copy: Copy, case: Case
 ) -> None:
     registry, example = copies(), stage.world(case.example)
     example.service.close()

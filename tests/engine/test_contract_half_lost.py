@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from orchestrator.core.progress import Progress
-from orchestrator.embedded import Server
 from state.model import State
-from tests.service.world import Copies, copied, service_at, shape, source
+from tests.service.world import Copies, Copy, service_at, shape, source
 
 RETYPE = "change_type: {table: orders, column: quantity, to: amount, type: bigint, default: '0'}"
 RETYPED = "ALTER TABLE orders RENAME quantity TO amount; ALTER TABLE orders ALTER amount TYPE bigint, ALTER amount SET DEFAULT 0"
 ADD = "add_column: {table: orders, column: region, type: text, fill: \"'north'\", not_null: true}"
 ADDED = "ALTER TABLE orders ADD region text; UPDATE orders SET region = 'north'; ALTER TABLE orders ALTER region SET NOT NULL"
-_numbers = itertools.count(1)
-
-
-@pytest.fixture
-def copy(server: Server, maintenance: psycopg.Connection[object], worker_id: str) -> Iterator[Callable[[str], str]]:
-    """Copy a database that nobody is connected to; returns the URL of the copy."""
-    made: list[str] = []
-
-    def copying(url: str) -> str:
-        made.append(f"half_{worker_id}_{next(_numbers)}")
-        copied(maintenance, made[-1], str(conninfo_to_dict(url)["dbname"]))
-        return server.url(made[-1])
-
-    yield copying
-    for name in made:
-        maintenance.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def _approved(registry: str, target: str, goal: State, take: Callable[[], object] | None = None) -> list[str]:
@@ -60,7 +41,7 @@ def _approved(registry: str, target: str, goal: State, take: Callable[[], object
     ("operation", "outright"), [(RETYPE, RETYPED), (ADD, ADDED)], ids=["change_type", "add_column"]
 )
 def test_contract_is_gone_on_with_from_wherever_the_target_stands(
-    copies: Copies, copy: Callable[[str], str], operation: str, outright: str
+    copies: Copies, copy: Copy, operation: str, outright: str
 ) -> None:
     registry, target, plain = copies(), copies(), copies()
     with psycopg.connect(plain) as link:

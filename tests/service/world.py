@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from migrations_meta.upgrade import settle
 from orchestrator.config import Config, TargetConfig
@@ -188,6 +188,7 @@ def ready(server: Server, maintenance: psycopg.Connection[Any], initialised: str
 
 
 Copies = Callable[[], str]
+Copy = Callable[[str], str]
 
 
 @contextmanager
@@ -202,6 +203,18 @@ def copies(server: Server, maintenance: psycopg.Connection[Any], template: str, 
     """Make databases like the template, for one test."""
     with copying(server, maintenance, template, worker_id) as copy:
         yield copy
+
+
+@pytest.fixture
+def copy(server: Server, maintenance: psycopg.Connection[Any], worker_id: str) -> Iterator[Copy]:
+    """Copy a database that nobody is connected to, from URL to URL, for one test."""
+
+    def one(url: str) -> str:
+        name = f"moment_{worker_id}_{next(_numbers)}"
+        return server.url(made.enter_context(_made(maintenance, name, str(conninfo_to_dict(url)["dbname"]))))
+
+    with ExitStack() as made:
+        yield one
 
 
 @pytest.fixture
