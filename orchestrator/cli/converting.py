@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from orchestrator.cli import wiring
-from orchestrator.cli.failures import translated
+from orchestrator.cli.failures import translating
 from orchestrator.cli.text import clean, note, out, wrapped
 from orchestrator.cli.wiring import AsJson, ConfigFile, Url, data
 from orchestrator.core.errors import Invalid
@@ -98,13 +98,8 @@ def facts(url: str | None, config: str | None) -> "Known":
     from orchestrator.linting import look
 
     settings = wiring.configured(url, config)
-    try:
+    with translating(settings):
         return look(settings.target().url)
-    except Exception as error:
-        ours = translated(error, settings)
-        if ours is error:
-            raise
-        raise ours from error
 
 
 def _answers(given: Iterable[str]) -> dict[str, str]:

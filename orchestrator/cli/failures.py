@@ -11,7 +11,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -53,6 +54,18 @@ def translated(error: Exception, config: Config) -> Exception:
     if state == _UNPRIVILEGED:
         return Invalid(f"not privileged: {words}", "orch doctor says which rights are missing")
     return error
+
+
+@contextmanager
+def translating(config: Config) -> Iterator[None]:
+    """Whatever the driver raises within leaves as an error for people."""
+    try:
+        yield
+    except Exception as error:
+        ours = translated(error, config)
+        if ours is error:
+            raise
+        raise ours from error
 
 
 class Unexpected(OrchError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from orchestrator.cli import wiring
-from orchestrator.cli.failures import translated
+from orchestrator.cli.failures import translating
 from orchestrator.cli.reading import REFUSED
 from orchestrator.cli.text import out
 from orchestrator.cli.wiring import Url, data
@@ -79,11 +79,6 @@ def _known(url: str | None) -> Optional["Known"]:
     from orchestrator.linting import look
 
     settings = wiring.configured(url, None)
-    try:
+    with translating(settings):
         target = settings.target()
         return look(target.url, target.rehearse_from)
-    except Exception as error:
-        ours = translated(error, settings)
-        if ours is error:
-            raise
-        raise ours from error

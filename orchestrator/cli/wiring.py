@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.failures import hide, translated
+from orchestrator.cli.failures import hide, translating
 from orchestrator.cli.text import out
 
 if TYPE_CHECKING:
@@ -62,14 +62,8 @@ def opened(url: str | None, config: str | None) -> Iterator[Service]:
     settings = configured(url, config)
     from orchestrator.service import Service
 
-    try:
-        with Service(settings, client="cli") as service:
-            yield service
-    except Exception as error:
-        ours = translated(error, settings)
-        if ours is error:
-            raise
-        raise ours from error
+    with translating(settings), Service(settings, client="cli") as service:
+        yield service
 
 
 def data(value: Any) -> None:
