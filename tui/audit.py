@@ -20,9 +20,9 @@ from orchestrator.core.errors import OrchError
 from orchestrator.core.status import Status
 from state.model import EventRow
 from tui.auditmodel import Proof, audit_heading, audit_lines, event_panel, matching
-from tui.change import ChangeScreen
 from tui.detail import DetailScreen
 from tui.export import ExportModal, write
+from tui.filtering import FilteredScreen
 from tui.header import Header
 from tui.line import Line, Role, paragraph
 from tui.lines import LineView
@@ -49,7 +49,7 @@ class AuditList(PickList):
         self.pick(ids, lambda width: audit_lines(shown, width, world.now))
 
 
-class AuditScreen(ChangeScreen):
+class AuditScreen(FilteredScreen):
     """The events above, the one under the cursor below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -180,27 +180,6 @@ class AuditScreen(ChangeScreen):
                 self.host.act(f"write {path}", lambda service: write(service, path, wanted))
 
         self.app.push_screen(ExportModal(f"orch-audit-{self.host.world.now:%Y%m%dT%H%M%SZ}.json", wanted), answered)
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        field = self.query_one("#filter", Input)
-        field.display = True
-        field.focus()
-
-    def action_clear(self) -> None:
-        """Show all events again."""
-        self.query_one("#filter", Input).value = ""
-        self.on_input_submitted()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while typing."""
-        self._wanted = event.value.strip()
-        self.show(self.host.world)
-
-    def on_input_submitted(self) -> None:
-        """Keep the filter and go back to the list."""
-        self.query_one("#filter").display = False
-        self.query_one(AuditList).focus()
 
 
 def _proved(service: Service) -> Proof:

@@ -20,6 +20,7 @@ from tui.change import ChangeScreen
 from tui.detail import DetailScreen
 from tui.detailmodel import detail_lines
 from tui.everything import EverythingModal
+from tui.filtering import FilteredScreen
 from tui.header import Header
 from tui.headermodel import together
 from tui.line import Line
@@ -50,7 +51,7 @@ class FleetList(PickList):
         self.pick([status.change for status in shown], lambda width: fleet_lines(world, width, wanted, shown))
 
 
-class FleetScreen(ChangeScreen):
+class FleetScreen(FilteredScreen):
     """The list, a side pane and the last events where there is room, and the filter."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
@@ -66,7 +67,6 @@ class FleetScreen(ChangeScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._wanted = ""
         self._events: list[EventRow] = []
 
     def compose(self) -> ComposeResult:
@@ -142,28 +142,3 @@ class FleetScreen(ChangeScreen):
                 self.host.send_all(verb, reason)
 
         self.app.push_screen(EverythingModal(verb), answered)
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        field = self.query_one("#filter", Input)
-        field.display = True
-        field.focus()
-
-    def action_clear(self) -> None:
-        """Show all changes again."""
-        field = self.query_one("#filter", Input)
-        field.value = ""
-        self._leave_filter()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while typing."""
-        self._wanted = event.value.strip()
-        self.show(self.host.world)
-
-    def on_input_submitted(self) -> None:
-        """Keep the filter and go back to the list."""
-        self._leave_filter()
-
-    def _leave_filter(self) -> None:
-        self.query_one("#filter").display = False
-        self.query_one(FleetList).focus()

@@ -16,6 +16,7 @@ from textual.widgets import Footer, Input
 from orchestrator.core.status import Status
 from tui.change import ChangeScreen
 from tui.detail import DetailScreen
+from tui.filtering import FilteredScreen
 from tui.gatesmodel import gate_panel, gates_heading, gates_lines, inbox
 from tui.header import Header
 from tui.lines import LineView
@@ -33,7 +34,7 @@ class GatesList(PickList):
         self.pick(ids, lambda width: gates_lines(world, width, wanted))
 
 
-class GatesScreen(ChangeScreen):
+class GatesScreen(FilteredScreen):
     """The inbox above, the gate under the cursor below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,7 +47,6 @@ class GatesScreen(ChangeScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._wanted = ""
         self._full: Status | None = None
 
     def compose(self) -> ComposeResult:
@@ -105,24 +105,3 @@ class GatesScreen(ChangeScreen):
         status = self.selected()
         if status is not None:
             self.app.push_screen(DetailScreen(status.change))
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        field = self.query_one("#filter", Input)
-        field.display = True
-        field.focus()
-
-    def action_clear(self) -> None:
-        """Show all gates again."""
-        self.query_one("#filter", Input).value = ""
-        self.on_input_submitted()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while typing."""
-        self._wanted = event.value.strip()
-        self.show(self.host.world)
-
-    def on_input_submitted(self) -> None:
-        """Keep the filter and go back to the list."""
-        self.query_one("#filter").display = False
-        self.query_one(GatesList).focus()
