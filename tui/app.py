@@ -140,8 +140,12 @@ class OrchApp(App[int]):
         self._hints.taken()
         self._poll.hint()
         self._tick()
+        self._follow_the_hint()
+
+    def _follow_the_hint(self) -> None:
+        """Read again as soon as may be: the rest between two calls is as long as a call, which may be many ticks."""
         if self._poll.hinted:
-            self.set_timer(SOON, self._tick)
+            self.set_timer(max(SOON, self._poll.rest()), self._tick)
 
     def _told_to_leave(self, code: int) -> None:
         self.exit(code, return_code=code)
@@ -168,8 +172,7 @@ class OrchApp(App[int]):
         wanted = {screen: read for screen in self._live() if (read := screen.reading())}
         answers = await self._poll.ask(began, wanted)
         self._show(answers)
-        if self._poll.hinted:
-            self.set_timer(SOON, self._tick)
+        self._follow_the_hint()
 
     def _pace(self) -> float:
         """Seconds between two reads: numbers that move are told by nobody, all else is heard of while somebody listens."""
