@@ -97,6 +97,12 @@ def changes(connection: Connection) -> list[ChangeRow]:
     return [rows.change_row(row) for row in connection.execute(select(tables.change).order_by(*order))]
 
 
+def change_ids(connection: Connection) -> list[str]:
+    """The ids of all Changes, the oldest first."""
+    column = tables.change.c
+    return list(connection.execute(select(column.id).order_by(column.created_at, column.id)).scalars())
+
+
 def approvals_needed(connection: Connection, change_id: str) -> dict[str, int]:
     """How many people each Gate asks for; a Gate not named asks for one. Raises UnknownChange."""
     column = tables.change.c
