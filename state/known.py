@@ -62,7 +62,12 @@ _OUTLINE = type_coerce(
     ),
     JSONB,
 )
-_SWITCH = type_coerce(literal_column("jsonb_build_object('switch_reads', definition->'switch_reads')"), JSONB)
+_ASKED = type_coerce(
+    literal_column(
+        "jsonb_strip_nulls(jsonb_build_object('switch_reads', definition->'switch_reads', 'backfill', definition->'backfill'))"
+    ),
+    JSONB,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,8 @@ def everything(connection: Connection) -> list[Known]:
 
 
 def some(connection: Connection, change_ids: Collection[str]) -> list[Known]:
-    """These Changes, the oldest first, for who only looks: of a Plan only phases, gates and checks, of a file how reads switch.
+    """These Changes, the oldest first, for who only looks: of a Plan only phases, gates and checks, of a file only how it
+    switches reads and backfills.
 
     Reading all of a thousand Plans takes most of a second.
     """
@@ -119,7 +125,7 @@ def some(connection: Connection, change_ids: Collection[str]) -> list[Known]:
 def _outlined(connection: Connection, which: ColumnElement[bool]) -> list[Known]:
     column = tables.change.c
     others = [each for each in column if each.name not in ("plan", "definition", "source")]
-    told = (_OUTLINE.label("plan"), _SWITCH.label("definition"), literal("").label("source"))
+    told = (_OUTLINE.label("plan"), _ASKED.label("definition"), literal("").label("source"))
     query = select(*others, *told).where(which).order_by(column.created_at, column.id)
     return _known(connection, [rows.change_row(row) for row in connection.execute(query)], defined=False)
 
@@ -289,7 +295,7 @@ def _asked(connection: Connection, ids: Collection[str]) -> set[str]:
 
 def _told(ids: Collection[str], kinds: Iterable[str]) -> tuple[Any, Any]:
     column = tables.event.c
-    return column.change_id == func.any(ids), column.kind.in_(list(kinds))
+    return column.change_id == func.any(ids), column.kind == func.any(list(kinds))
 
 
 def _pairs(connection: Connection, query: Select[Any]) -> dict[str, Any]:

@@ -297,7 +297,7 @@ SAID = (
 def said(connection: Connection, change_ids: Collection[str]) -> list[EventRow]:
     """What people said of some Changes (``OF_NONE``: of the whole Registry) that only the history keeps, in order."""
     column = tables.event.c
-    told = (column.change_id == func.any(list(change_ids)), column.kind.in_([event.value for event in SAID]))
+    told = (column.change_id == func.any(list(change_ids)), column.kind == func.any([event.value for event in SAID]))
     query = select(tables.event).where(*told).order_by(column.seq)
     return [rows.event_row(row) for row in connection.execute(query)]
 

@@ -157,9 +157,10 @@ class OrchApp(App[int]):
         news = self._own_worker.news() if self._own_worker else ""
         if news:
             self.notify(news, severity="warning", timeout=20, markup=False)
-        self._show()
         if self._poll.may_start(self._pace()):
-            self._begin("poll", partial(self._listen, self._poll.start()))
+            self._begin("poll", partial(self._listen, self._poll.start()))  # which shows what it is answered
+        else:
+            self._show()
         if self._locks.may_start(min((getattr(s, "LOOKS", FAR) for s in self._live()), default=FAR)):
             self._begin("locks", self._locks.look)
 
