@@ -235,7 +235,7 @@ def _of(connection: Connection, table: Table, ids: Collection[str], order: str) 
 def _bare_steps(connection: Connection, ids: Collection[str]) -> Sequence[Any]:
     column = tables.step.c
     switches = column.phase == GateName.SWITCH_READS.value
-    bare = case((switches, column.definition)).label("definition")  # to decode ten thousand empty ones takes as long
+    bare = case((switches, column.definition), else_=None).label("definition")
     others = [each for each in column if each.name != "definition"]
     query = select(*others, bare).where(column.change_id == func.any(ids)).order_by(column.change_id, column.ordinal)
     return connection.execute(query).all()

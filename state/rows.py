@@ -46,7 +46,7 @@ def change_row(row: AnyRow) -> ChangeRow:
 
 
 def step_row(row: AnyRow) -> StepRow:
-    """One row of ``orch.step``."""
+    """One row of ``orch.step``; of one that was read without its definition, that is empty."""
     return _pick(StepRow, row, status=StepStatus(row.status), definition=row.definition or {})
 
 
@@ -100,14 +100,12 @@ def _data(payload: str) -> Mapping[str, Any]:
 
 def _pick(kind: type[T], row: AnyRow, **given: Any) -> T:
     """``kind`` from the columns named like its fields, except those ``given``."""
-    names, read = _columns(kind, tuple(given))
-    return kind(**dict(zip(names, read(row), strict=True)), **given)
+    names, values = _columns(kind, tuple(given))
+    return kind(**dict(zip(names, values(row), strict=True)), **given)
 
 
 @cache
-def _columns(
-    kind: type[DataclassInstance], given: tuple[str, ...]
-) -> tuple[tuple[str, ...], attrgetter[tuple[Any, ...]]]:
-    """The fields that a row gives, and what reads them at once: a look reads tens of thousands of rows."""
+def _columns(kind: type[DataclassInstance], given: tuple[str, ...]) -> tuple[tuple[str, ...], attrgetter[Any]]:
+    """The names of its other fields, and what gets them all at once: thousands of rows are read for one list."""
     names = tuple(field.name for field in fields(kind) if field.name not in given)
     return names, attrgetter(*names)

@@ -24,7 +24,7 @@ from textual.worker import Worker
 from orchestrator.core.errors import Invalid, OrchError
 from orchestrator.core.status import Status
 from state.machine import WORKING
-from tui import terminal
+from tui import collecting, terminal
 from tui.audit import AuditScreen
 from tui.calls import in_thread
 from tui.child import OwnWorker, start
@@ -116,12 +116,16 @@ class OrchApp(App[int]):
         found = self._poll.world(", ".join(self._busy.values()))
         return replace(found, read_only=self._read_only, locks=self._locks.seen())
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Show the Fleet and start listening."""
         terminal.on_signals(self._told_to_leave)
-        self.switch_mode("fleet")
+        await self.switch_mode("fleet")
         self.set_interval(INTERVAL, self._tick)
-        self.call_after_refresh(self._begin_to_read)  # the first frame comes first
+        self.call_later(self._read_after_the_first_frame)
+
+    def _read_after_the_first_frame(self) -> None:
+        """Loading the database libraries beside the first frame would hold it up. While the app is mounted, none is drawn."""
+        self.screen.call_after_refresh(self._begin_to_read)
 
     def _begin_to_read(self) -> None:
         self._tick()
@@ -175,6 +179,7 @@ class OrchApp(App[int]):
         wanted = {screen: read for screen in self._live() if (read := screen.reading())}
         answers = await self._poll.ask(began, wanted)
         self._show(answers)
+        collecting.go_on()
         self._follow_the_hint()
 
     def _pace(self) -> float:

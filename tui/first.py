@@ -6,10 +6,8 @@ by then, which is nothing, and that much is true.
 
 from __future__ import annotations
 
-import gc
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -17,8 +15,6 @@ from typing import TextIO
 
 _LINES = (" orch  not connected yet  NO DATA YET", "", "   Starting. Keys are answered in a moment.")
 _PAINT = "\x1b[?1049h\x1b[?25l\x1b[2J\x1b[H" + "\r\n".join(_LINES)
-SETTLED = 3.0
-"""Seconds after which all that stays is loaded, and has been shown."""
 _GIVE_BACK = "\x1b[?1049l\x1b[?25h"
 
 
@@ -29,10 +25,6 @@ def frame(terminal: TextIO | None = None) -> Iterator[None]:
     before = {number: signal.signal(number, _told_to_leave) for number in (signal.SIGTERM, signal.SIGHUP)}
     stream.write(_PAINT)
     stream.flush()
-    gc.disable()
-    settled = threading.Timer(SETTLED, _collect_again)
-    settled.daemon = True
-    settled.start()
     try:
         yield
     except BaseException:
@@ -40,16 +32,8 @@ def frame(terminal: TextIO | None = None) -> Iterator[None]:
         stream.flush()
         raise
     finally:
-        settled.cancel()
-        gc.enable()
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _collect_again() -> None:
-    """But not look through what the program is made of: that took a quarter of the start."""
-    gc.freeze()
-    gc.enable()
 
 
 def _told_to_leave(number: int, at: FrameType | None) -> None:

@@ -27,6 +27,7 @@ LARGE = int(os.environ.get("ORCH_BENCH_LARGE", str(10 * SMALL)))
 TABLES = (
     Table("no index"),
     Table("4 indexes", indexes=4, pad=60),
+    Table("4 indexes, two lanes", indexes=4, pad=60, lanes=2),
     Table("random uuid key, 4 indexes", indexes=4, pad=60, uuid=True),
     Table("rows of 1 kB, 4 indexes", indexes=4, pad=900, rows=ROWS // 4),
 )
@@ -43,7 +44,7 @@ def against_one_update(url: str, table: Table) -> list[Ratio]:
             whole = measured(link, lambda: _one_update(link))
             table.make(link)
             before = size(link)
-            ours = measured(link, prepared(url, change))
+            ours = measured(link, prepared(url, change, table.lanes))
         taken_back(url, change)
         speed.append(whole.seconds / ours.seconds)
         wal.append(ours.wal / whole.wal)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import signal
@@ -31,7 +30,6 @@ def test_it_says_that_nothing_is_known_yet() -> None:
         assert "not connected yet" in terminal.getvalue()
         assert terminal.getvalue().startswith("\x1b[?1049h")
     assert "\x1b[?1049l" not in terminal.getvalue()  # the screens, which took it over, gave it back
-    assert gc.isenabled()
 
 
 def test_what_fails_before_the_screens_gives_the_terminal_back() -> None:
@@ -39,7 +37,6 @@ def test_what_fails_before_the_screens_gives_the_terminal_back() -> None:
     with pytest.raises(Invalid), first.frame(terminal):
         raise Invalid("a theme that nobody knows", "choose another")
     assert terminal.getvalue().endswith("\x1b[?1049l\x1b[?25h")
-    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
