@@ -214,7 +214,6 @@ def _literal(value: str, type_: str) -> str:
 
 
 def _refuse(catalog: Catalog, table: Table, column: Column) -> None:
-    _table.writable(table, partitioned="create the type, then change_type the column with up: and down:")
     preconditions(catalog, table, column)
     speaks = [("constraint", c.name, "drop_constraint") for c in _table.own_constraints(table, column)]
     speaks += [("index", i.name, "drop_index") for i in _table.own_indexes(table, column) if i.evaluates]
@@ -226,11 +225,13 @@ def _refuse(catalog: Catalog, table: Table, column: Column) -> None:
 
 
 def _others(enum: Enum, table: Table, column: Column) -> list[str]:
-    """What uses the old type beside the column; what another change has parked goes with that change."""
+    """What uses the old type beside the column, in all partitions; what another change has parked goes with that change."""
+    parts = table.partitioning.partitions if table.partitioning else ()
+    its = {(each, column.name) for each in (table.name, *(part.name for part in parts))}
     return [
         user.what
         for user in enum.users
-        if (user.table, user.column) != (table.name, column.name) and not user.column.startswith("_orch_parked_")
+        if (user.table, user.column) not in its and not user.column.startswith("_orch_parked_")
     ]
 
 

@@ -24,9 +24,6 @@ REFUSED = {
     "add_unique": "partitioned table",
     "change_primary_key_type": "partitioned table",
     "drop_constraint": "partitioned table",
-    "merge_columns": "partitioned table",
-    "replace_enum": "partitioned table",
-    "split_column": "partitioned table",
 }
 """Operation → what the reason names for which it refuses partitioned tables when planning."""
 

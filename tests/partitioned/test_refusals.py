@@ -80,8 +80,8 @@ RETYPE = 'change_type: {{table: tree, column: note, to: short, type: text, up: "
         ),
         (
             "",
-            "merge_columns: {table: tree, columns: [note, amount], to: both, type: text, up: note, down: none}",
-            "partitioned table",
+            "merge_columns: {table: tree, columns: [note, place], to: both, type: text, up: note, down: none}",
+            "is partitioned by place",
         ),
         (
             "ALTER TABLE low ALTER note SET DEFAULT 'x'",
