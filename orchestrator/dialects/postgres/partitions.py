@@ -34,7 +34,8 @@ _OWN = """
 WITH part AS (
     SELECT t.relid::oid AS oid, (SELECT r FROM pg_catalog.pg_partition_root(t.relid) r) AS root
       FROM pg_catalog.pg_partition_tree(%(oid)s::oid::regclass) t WHERE t.level > 0)
-SELECT p.oid, CASE WHEN i.indisunique THEN 'unique index' ELSE 'index' END, c.relname::text,
+SELECT p.oid, CASE WHEN i.indisprimary THEN 'primary key' WHEN i.indisunique THEN 'unique index' ELSE 'index' END,
+       c.relname::text,
        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
               WHERE a.attrelid = p.oid AND a.attnum > 0 AND (a.attnum = ANY (i.indkey::int2[]) OR a.attnum IN (
                     SELECT d.refobjsubid FROM pg_catalog.pg_depend d
