@@ -301,7 +301,9 @@ class Table:
             if column.name == name:
                 return column
         near = difflib.get_close_matches(name, [column.name for column in self.columns], 3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(c.name for c in self.columns)}"
+        hint = (
+            f"did you mean {' or '.join(near)}?" if near else f"name one of {', '.join(c.name for c in self.columns)}"
+        )
         raise PlanRefused(f"table {self.name} has no column {name!r}", hint)
 
     def has(self, name: str) -> bool:

@@ -127,7 +127,7 @@ def constraint_of(table: Table, name: str) -> Constraint:
 
 def _known(names: Iterable[str]) -> str:
     listed = ", ".join(sorted(names))
-    return f"it has {listed}" if listed else "it has none"
+    return f"name one of {listed}" if listed else "leave the operation out, since it has none"
 
 
 def not_relied_on(table: Table, index: str, replica_identity: bool) -> None:

@@ -214,7 +214,8 @@ def not_unique(table: Table, column: Column) -> None:
             raise PlanRefused(
                 f"{table.name}.{column.name} is part of the unique index {index.name}:"
                 " with two unique indexes, ON CONFLICT of either version fails (23505)",
-                f"a unique column cannot be renamed or retyped by copy; {_BY_VIEWS}",
+                f"for another type: drop_index or drop_constraint {index.name} by a change before this one, and add it over the"
+                f" new column by one after it; {_BY_VIEWS}",
             )
 
 

@@ -60,9 +60,9 @@ def _view(table: Table, rename: RenameColumn, schema: str) -> CreateView:
 
 def _refuse(catalog: Catalog, table: Table, schema: str) -> None:
     """What stands in the way of a view of the table, or of renaming below it."""
-    _table.alone(table)
-    _table.at_rest(table)
     by_copy = "rename by copy: leave out `switch_reads: {by: views}`"
+    _table.alone(table, partitioned=by_copy)
+    _table.at_rest(table)
     if catalog.server_version < INVOKER:
         reason = "before PostgreSQL 15 a view is read with its owner's rights: policies and privileges would not hold"
         raise PlanRefused(reason, by_copy)

@@ -111,7 +111,10 @@ class ChangeType(OperationModel):
 
 def _only(found: str | None, wanted: str, what: str) -> None:
     if found != wanted:
-        raise PlanRefused(f"{what} must read the column {wanted} and no other", "change_type converts one column")
+        raise PlanRefused(
+            f"{what} must read the column {wanted} and no other",
+            f"give an expression over {wanted} alone; merge_columns makes one column of several",
+        )
 
 
 plugin = ChangeType

@@ -178,7 +178,7 @@ def _are_values(enum: Enum, word: str, asked: Iterable[str]) -> None:
     for value in asked:
         if value not in enum.values:
             raise PlanRefused(
-                f"{word} names {value!r}, which {enum.name} does not have", f"it has {', '.join(enum.values)}"
+                f"{word} names {value!r}, which {enum.name} does not have", f"name one of {', '.join(enum.values)}"
             )
 
 
