@@ -13,15 +13,20 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from orchestrator.checks import _sql
 from orchestrator.checks._judge import compared
 from orchestrator.core.catalog import TableName
-from orchestrator.core.partitioned import CreatePartitionedIndex, DropPartitionedIndex
+from orchestrator.core.partitioned import (
+    AddPartitionedForeignKey,
+    CreatePartitionedIndex,
+    DropPartitionedForeignKey,
+    DropPartitionedIndex,
+)
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Examiner, Seen
 from orchestrator.core.step import AddConstraint, AddExclusion, CreateIndex, DropConstraint, DropIndex, RelaxNotNull
 from orchestrator.core.sync import Rule
 from state.model import Finding, GateName
 
-_ADDING = (AddConstraint, AddExclusion, CreateIndex, CreatePartitionedIndex)
-_LIFTING = (RelaxNotNull, DropConstraint, DropIndex, DropPartitionedIndex)
+_ADDING = (AddConstraint, AddExclusion, CreateIndex, CreatePartitionedIndex, AddPartitionedForeignKey)
+_LIFTING = (RelaxNotNull, DropConstraint, DropIndex, DropPartitionedIndex, DropPartitionedForeignKey)
 
 
 class RowsObey:

@@ -251,12 +251,14 @@ class Partition:
 class Partitioning:
     """How a table is partitioned, itself and below: ``columns`` decide to which partition a row belongs.
 
-    ``expressions`` says that one of the keys is more than columns.
+    ``expressions`` says that one of the keys is more than columns, ``not_valid`` that a foreign key of it can be NOT VALID
+    (PostgreSQL 18).
     """
 
     columns: tuple[str, ...] = ()
     expressions: bool = False
     partitions: tuple[Partition, ...] = ()
+    not_valid: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The Steps that only partitioned tables need: an index, or a key, is built partition by partition, and dropped as a whole.
+"""The Steps that only partitioned tables need: an index or a key is built partition by partition, and dropped as a whole.
 
 Why it exists: CREATE INDEX CONCURRENTLY and DROP INDEX CONCURRENTLY do not know partitioned tables. Which partitions there are
 is asked of the catalog while the Step runs, not when it is planned: they come and go.
@@ -61,3 +61,35 @@ class DropPartitionedIndex:
     rule: Rule | None = None
     key: PartitionedKey | None = None
     kind: Literal["drop_partitioned_index"] = "drop_partitioned_index"
+
+
+@dataclass(frozen=True, slots=True)
+class AddPartitionedForeignKey:
+    """A foreign key of a partitioned table where that cannot be NOT VALID (before PostgreSQL 18).
+
+    It is added to every partition NOT VALID and proved there; that of the whole table then takes these for its own and reads no
+    row. ``definition``, ``renamed`` and ``rule`` are as in AddConstraint, ``references`` is the other table.
+    """
+
+    table: TableName
+    name: str
+    definition: str
+    references: TableName
+    renamed: tuple[str, str] | None = None
+    rule: Rule | None = None
+    comment: str | None = None
+    kind: Literal["add_partitioned_foreign_key"] = "add_partitioned_foreign_key"
+
+
+@dataclass(frozen=True, slots=True)
+class DropPartitionedForeignKey:
+    """The same the other way round: DROP CONSTRAINT, which undo brings back partition by partition."""
+
+    table: TableName
+    name: str
+    definition: str
+    references: TableName
+    renamed: tuple[str, str] | None = None
+    rule: Rule | None = None
+    comment: str | None = None
+    kind: Literal["drop_partitioned_foreign_key"] = "drop_partitioned_foreign_key"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.core.catalog import Constraint, Index, Table, TableName
 from orchestrator.core.errors import PlanRefused
-from orchestrator.core.partitioned import CreatePartitionedIndex, PartitionedKey
+from orchestrator.core.partitioned import AddPartitionedForeignKey, CreatePartitionedIndex, PartitionedKey
 from orchestrator.core.plan import PlannedStep, Settings
 from orchestrator.core.step import AddConstraint, AttachConstraint, CreateIndex, GiveUp, ValidateConstraint
 from orchestrator.core.sync import Rule
@@ -29,9 +29,25 @@ def added(
     table: Table, name: str, definition: str, rule: Rule, references: TableName | None = None
 ) -> Iterator[PlannedStep]:
     """Hold new rows to it, then prove it of the rows that are there; both in contract."""
+    if references is not None and by_partition(table):
+        each = AddPartitionedForeignKey(table.name, name, definition, references, rule=rule)
+        yield PlannedStep("contract", each, by_partition_words(table, name))
+        return
     add = AddConstraint(table.name, name, definition, references=references, rule=rule)
     yield PlannedStep("contract", add, f"hold new rows of {table.name} to {name}")
     yield PlannedStep("contract", ValidateConstraint(table.name, name), f"prove {name} for all rows of {table.name}")
+
+
+def by_partition(table: Table) -> bool:
+    """Whether a foreign key of the table can be had partition by partition only, since it cannot be NOT VALID as a whole."""
+    return table.partitioning is not None and not table.partitioning.not_valid
+
+
+def by_partition_words(table: Table, name: str) -> str:
+    """What that is called for people."""
+    return (
+        f"hold new rows of {table.name} to {name} and prove it for all rows, partition by partition, then of the whole"
+    )
 
 
 def notes(table: Table, name: str, breaks: str, back: str = "drop_constraint") -> tuple[str, ...]:

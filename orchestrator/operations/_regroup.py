@@ -160,7 +160,7 @@ def _only(what: str, found: Iterable[str], allowed: tuple[str, ...]) -> None:
 
 def _refuse(catalog: Catalog, table: Table, olds: tuple[Column, ...], news: tuple[Wanted, ...]) -> None:
     for old in olds:
-        preconditions(catalog, table, old)
+        preconditions(table, old)
         _table.may_be_null(catalog, table, old)
         _nothing_speaks_of(table, old)
         if old.sequence is not None:

@@ -6,7 +6,6 @@ Each obstacle is named with the reason and the way around.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
 from orchestrator.core.asked import Question
@@ -228,21 +227,6 @@ def own_indexes(table: Table, column: Column) -> tuple[Index, ...]:
             way = whole if table.partitioning else f"DROP INDEX CONCURRENTLY {index.name}, or REINDEX it"
             raise PlanRefused(f"index {index.name} is invalid", way)
     return found
-
-
-_NOT_VALID_KEYS = 180000
-"""The server version from which a foreign key of a partitioned table can be added NOT VALID."""
-
-
-def foreign_keys_not_valid(catalog: Catalog, table: Table, constraints: Iterable[Constraint]) -> None:
-    """Refuse foreign keys of a partitioned table that could be added only by a scan under lock. Raises PlanRefused."""
-    keys = [constraint.name for constraint in constraints if constraint.kind == "f"]
-    if table.partitioning is not None and keys and catalog.server_version < _NOT_VALID_KEYS:
-        raise PlanRefused(
-            f"foreign key {', '.join(keys)} of {table.name}: before PostgreSQL 18 a partitioned table cannot get one without"
-            " a scan of all partitions under lock",
-            "drop it by hand for the change and add it again afterwards, on each partition first (NOT VALID, then VALIDATE)",
-        )
 
 
 def own_constraints(table: Table, column: Column) -> tuple[Constraint, ...]:

@@ -61,7 +61,7 @@ class ChangeType(OperationModel):
         """Copy through ``up``, keep in sync, fill, switch, park."""
         table = catalog.table(self.table)
         column = table.column(self.column)
-        preconditions(catalog, table, column)
+        preconditions(table, column)
         _table.may_be_null(catalog, table, column)
         new_column(table, self.to)
         self._null_stays(catalog, table, column)

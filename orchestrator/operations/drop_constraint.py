@@ -15,9 +15,9 @@ from collections.abc import Iterator
 
 from orchestrator.core.catalog import Catalog, Constraint, Index, Table
 from orchestrator.core.errors import PlanRefused
-from orchestrator.core.partitioned import DropPartitionedIndex, PartitionedKey
+from orchestrator.core.partitioned import DropPartitionedForeignKey, DropPartitionedIndex, PartitionedKey
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import AttachConstraint, DropIndex, GiveUp
+from orchestrator.core.step import AttachConstraint, DropIndex, GiveUp, Step
 from orchestrator.core.step import DropConstraint as DropConstraintStep
 from orchestrator.core.sync import Rule
 from orchestrator.operations import _constraint, _table
@@ -46,7 +46,6 @@ class DropConstraint(OperationModel):
         """Drop it in expand, or a key in contract."""
         table, found = catalog.table(self.table), self._found(catalog)
         _table.alone(table, partitioned=True)
-        _table.foreign_keys_not_valid(catalog, table, [found])
         if found.kind in "cf":
             return _rule_dropped(table, found)
         _refuse(table, found)
@@ -87,22 +86,29 @@ def _rule_dropped(table: Table, found: Constraint) -> Draft:
     """A CHECK or a foreign key, in expand."""
     if found.definition.endswith(" NOT ENFORCED"):
         raise PlanRefused(f"{found.name} of {table.name} is not enforced", "drop it by hand; it forbids nothing")
-    step = DropConstraintStep(
+    what = f"constraint {found.name}"
+    steps = (
+        PlannedStep("expand", _lifted(table, found), f"drop {found.name} of {table.name}: {found.definition}"),
+        PlannedStep("contract", GiveUp(table.name, what), f"give up the way back to {what} of {table.name}"),
+    )
+    note = f"from expand on rows may break {found.name} of {table.name}; abort is refused while one does"
+    return Draft(steps, (note,))
+
+
+def _lifted(table: Table, found: Constraint) -> Step:
+    rule = _rule(table, found) if found.validated else None
+    if found.references is not None and _constraint.by_partition(table):
+        where = (table.name, found.name, found.definition, found.references)
+        return DropPartitionedForeignKey(*where, rule=rule, comment=found.comment)
+    return DropConstraintStep(
         table.name,
         found.name,
         found.definition,
         found.validated,
         comment=found.comment,
         references=found.references,
-        rule=_rule(table, found) if found.validated else None,
+        rule=rule,
     )
-    what = f"constraint {found.name}"
-    steps = (
-        PlannedStep("expand", step, f"drop {found.name} of {table.name}: {found.definition}"),
-        PlannedStep("contract", GiveUp(table.name, what), f"give up the way back to {what} of {table.name}"),
-    )
-    note = f"from expand on rows may break {found.name} of {table.name}; abort is refused while one does"
-    return Draft(steps, (note,))
 
 
 def _rule(table: Table, found: Constraint) -> Rule:

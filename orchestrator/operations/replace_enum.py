@@ -90,7 +90,7 @@ class ReplaceEnum(OperationModel):
                 f"{table.name}.{self.column} is of type {column.type}, which is no enum type",
                 "use change_type, with up: and down: as expressions",
             )
-        _refuse(catalog, table, column)
+        _refuse(table, column)
         new_column(table, self.to)
         name, there = self._new(catalog)
         if name == enum.name:
@@ -213,8 +213,8 @@ def _literal(value: str, type_: str) -> str:
     return f"'{quoted}'::{type_}"
 
 
-def _refuse(catalog: Catalog, table: Table, column: Column) -> None:
-    preconditions(catalog, table, column)
+def _refuse(table: Table, column: Column) -> None:
+    preconditions(table, column)
     speaks = [("constraint", c.name, "drop_constraint") for c in _table.own_constraints(table, column)]
     speaks += [("index", i.name, "drop_index") for i in _table.own_indexes(table, column) if i.evaluates]
     for kind, name, way in speaks:

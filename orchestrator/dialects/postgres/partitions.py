@@ -68,6 +68,10 @@ ORDER BY 2, 3
 """An inherited CHECK that the partition also has by itself outlives the one of the whole table: it counts as its own."""
 
 
+NOT_VALID = 180000
+"""The server version from which a foreign key of a partitioned table can be added NOT VALID."""
+
+
 def partitioning(connection: psycopg.Connection, oid: int) -> Partitioning:
     """What decides where a row belongs, and every partition at any depth."""
     (columns, expressions) = connection.execute(_KEY.encode(), {"oid": oid}).fetchone() or ((), False)
@@ -78,7 +82,8 @@ def partitioning(connection: psycopg.Connection, oid: int) -> Partitioning:
     partitions = (
         Partition(TableName(schema, name), kind, tuple(own.get(part, ()))) for part, schema, name, kind in found
     )
-    return Partitioning(tuple(sorted(columns)), bool(expressions), tuple(partitions))
+    not_valid = connection.info.server_version >= NOT_VALID
+    return Partitioning(tuple(sorted(columns)), bool(expressions), tuple(partitions), not_valid)
 
 
 def below(connection: psycopg.Connection, oid: int) -> tuple[int, ...]:
