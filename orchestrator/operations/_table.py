@@ -92,7 +92,7 @@ def whole_column(table: Table, column: Column, *kinds: str) -> None:
     if table.partitioning is not None and column.name in table.partitioning.columns:
         raise PlanRefused(
             f"{table.name} is partitioned by {column.name}: PostgreSQL keeps that column as it is",
-            "make a new table, partitioned as it shall be, and carry the rows over",
+            f"make a new table, partitioned as it shall be, and carry the rows over; {_BY_VIEWS}",
         )
     nothing_own(table, column, *kinds)
 
