@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from orchestrator.core.check import Check
 from orchestrator.core.control import Control, control
 from orchestrator.core.errors import Blocked, Stale, Waiting
 from orchestrator.core.gate import EVIDENCE_MAX_AGE
-from orchestrator.core.plan import Check, Plan, parse_plan
+from orchestrator.core.plan import Plan, parse_plan
 from orchestrator.core.ports import Examiner, Seen, Target
 from orchestrator.core.progress import Listener, nobody, onward
 from orchestrator.core.reading import Usage

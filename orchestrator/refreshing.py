@@ -22,7 +22,9 @@ from state.marks import Mark
 
 READ_AGAIN = timedelta(seconds=5)
 """Approvals and freezes end by the clock, without an event: nothing is older than this, or waits for its turn."""
-READ_MOST = 5
+READ_MOST = 20
+TURN = timedelta(seconds=2)
+"""Between two turns: reading one Change asks as many questions as reading twenty."""
 JUDGE_AGAIN = timedelta(seconds=2)
 """Soak, windows and ages of evidence need only the clock."""
 JUDGE_MOST = 30
@@ -44,6 +46,7 @@ class Fleet:
     """Every Change, the oldest first."""
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
+    turned_at: datetime | None = None
 
     @property
     def statuses(self) -> tuple[Status, ...]:
@@ -57,7 +60,10 @@ def refreshed(connection: Connection, before: Fleet | None) -> Fleet:
     now = queries.now(connection)
     here = marks.of_all(connection)
     stale = {change for change, mark in here.items() if change not in kept or kept[change].mark.said != mark.said}
-    stale |= set(_oldest(kept, here.keys() - stale, "read_at", now - READ_AGAIN, READ_MOST))
+    turned_at = before.turned_at if before is not None else None
+    if turned_at is None or now - turned_at >= TURN:
+        stale |= set(_oldest(kept, here.keys() - stale, "read_at", now - READ_AGAIN, READ_MOST))
+        turned_at = now
     touched = {change for change in here.keys() - stale if kept[change].mark.figures != here[change].figures}
     aged = set(_oldest(kept, here.keys() - stale - touched, "judged_at", now - JUDGE_AGAIN, JUDGE_MOST))
     read = _read(connection, stale)
@@ -69,7 +75,7 @@ def refreshed(connection: Connection, before: Fleet | None) -> Fleet:
         )
     for change in aged:
         fresh[change] = _judged(kept[change], here[change], replace(kept[change].known, now=now), now)
-    return Fleet({change: fresh.get(change) or kept[change] for change in here})
+    return Fleet({change: fresh.get(change) or kept[change] for change in here}, turned_at)
 
 
 def _read(connection: Connection, changes: Iterable[str]) -> list[Known]:

@@ -191,7 +191,7 @@ class Service:
     def running(self) -> tuple[RunningView, ...]:
         """What sessions of ours do on the targets at this moment, whichever worker's they are."""
         with explained(), self._registry.reading() as connection:
-            changes = [row.id for row in queries.changes(connection)]
+            changes = queries.change_ids(connection)
         with explained():
             return tuple(each for name in self._config.targets for each in self._target(name).doing(changes))
 
@@ -228,7 +228,7 @@ class Service:
         from orchestrator import locking
 
         with explained(), self._registry.reading() as connection:
-            changes = [row.id for row in queries.changes(connection)]
+            changes = queries.change_ids(connection)
         return locking.locks(map(self._target, self._config.targets), changes)
 
     def ready(self) -> list[str]:

@@ -73,7 +73,13 @@ def status(known: Known, *, full: bool) -> Status:
 
 def _control(known: Known) -> dict[str, Any]:
     """What the backfill is held to: what the file says, and what people tuned since."""
-    return control.shown(control.tuned(control.control(known.change.definition.get("backfill") or {}), known.tuned))
+    said = known.change.definition.get("backfill")
+    if not said and not known.tuned:
+        return dict(_BY_DEFAULT)
+    return control.shown(control.tuned(control.control(said or {}), known.tuned))
+
+
+_BY_DEFAULT = control.shown(control.Control())
 
 
 def _rejected(evidence: Evidence | None) -> int:

@@ -36,7 +36,7 @@ def _held_together(row: ChangeRow) -> bool:
 
 def _each(registry: Registry, fits: Callable[[ChangeRow], bool], event: Event, said: Mapping[str, str]) -> list[str]:
     with registry.reading() as connection:
-        changes = [row.id for row in queries.changes(connection)]
+        changes = queries.change_ids(connection)
     return [change for change in changes if _record(registry, change, fits, event, said)]
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     DateTime,
     Select,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    true,
     type_coerce,
 )
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
@@ -60,7 +62,12 @@ _OUTLINE = type_coerce(
     ),
     JSONB,
 )
-_SWITCH = type_coerce(literal_column("jsonb_build_object('switch_reads', definition->'switch_reads')"), JSONB)
+_ASKED = type_coerce(
+    literal_column(
+        "jsonb_strip_nulls(jsonb_build_object('switch_reads', definition->'switch_reads', 'backfill', definition->'backfill'))"
+    ),
+    JSONB,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +109,25 @@ def one(connection: Connection, change_id: str) -> Known:
 
 
 def everything(connection: Connection) -> list[Known]:
-    """All Changes, the oldest first."""
-    return _known(connection, queries.changes(connection))
+    """All Changes, the oldest first, as ``some``."""
+    return _outlined(connection, true())
 
 
 def some(connection: Connection, change_ids: Collection[str]) -> list[Known]:
-    """These Changes, in no order, for who only looks: of a Plan only phases, gates and checks, of a file only how reads switch.
+    """These Changes, the oldest first, for who only looks: of a Plan only phases, gates and checks, of a file only how it
+    switches reads and backfills.
 
     Reading all of a thousand Plans takes most of a second.
     """
+    return _outlined(connection, tables.change.c.id == func.any(list(change_ids)))
+
+
+def _outlined(connection: Connection, which: ColumnElement[bool]) -> list[Known]:
     column = tables.change.c
     others = [each for each in column if each.name not in ("plan", "definition", "source")]
-    told = (_OUTLINE.label("plan"), _SWITCH.label("definition"), literal("").label("source"))
-    query = select(*others, *told).where(column.id == func.any(list(change_ids)))
-    found = [rows.change_row(row) for row in connection.execute(query)]
-    return _known(connection, found, defined=False) if found else []
+    told = (_OUTLINE.label("plan"), _ASKED.label("definition"), literal("").label("source"))
+    query = select(*others, *told).where(which).order_by(column.created_at, column.id)
+    return _known(connection, [rows.change_row(row) for row in connection.execute(query)], defined=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +160,11 @@ def with_figures(known: Known, figures_: Figures, now: datetime) -> Known:
 
 def ended_lately(connection: Connection) -> list[Known]:
     """Changes that are over, and were not yet LATELY."""
-    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-    over = [change for change in queries.changes(connection) if change.state in TERMINAL]
-    return _known(connection, [change for change in over if now - change.updated_at < LATELY])
+    column = tables.change.c
+    lately = func.clock_timestamp() - column.updated_at < LATELY
+    query = select(tables.change).where(column.state.in_([state.value for state in TERMINAL]), lately)
+    found = connection.execute(query.order_by(column.created_at, column.id))
+    return _known(connection, [rows.change_row(row) for row in found])
 
 
 def _known(connection: Connection, changes: Sequence[ChangeRow], *, defined: bool = True) -> list[Known]:
@@ -222,7 +235,7 @@ def _of(connection: Connection, table: Table, ids: Collection[str], order: str) 
 def _bare_steps(connection: Connection, ids: Collection[str]) -> Sequence[Any]:
     column = tables.step.c
     switches = column.phase == GateName.SWITCH_READS.value
-    bare = case((switches, column.definition), else_=cast({}, JSONB)).label("definition")
+    bare = case((switches, column.definition), else_=None).label("definition")
     others = [each for each in column if each.name != "definition"]
     query = select(*others, bare).where(column.change_id == func.any(ids)).order_by(column.change_id, column.ordinal)
     return connection.execute(query).all()
@@ -282,7 +295,7 @@ def _asked(connection: Connection, ids: Collection[str]) -> set[str]:
 
 def _told(ids: Collection[str], kinds: Iterable[str]) -> tuple[Any, Any]:
     column = tables.event.c
-    return column.change_id == func.any(ids), column.kind.in_(list(kinds))
+    return column.change_id == func.any(ids), column.kind == func.any(list(kinds))
 
 
 def _pairs(connection: Connection, query: Select[Any]) -> dict[str, Any]:

@@ -97,6 +97,12 @@ def changes(connection: Connection) -> list[ChangeRow]:
     return [rows.change_row(row) for row in connection.execute(select(tables.change).order_by(*order))]
 
 
+def change_ids(connection: Connection) -> list[str]:
+    """The ids of all Changes, the oldest first."""
+    column = tables.change.c
+    return list(connection.execute(select(column.id).order_by(column.created_at, column.id)).scalars())
+
+
 def approvals_needed(connection: Connection, change_id: str) -> dict[str, int]:
     """How many people each Gate asks for; a Gate not named asks for one. Raises UnknownChange."""
     column = tables.change.c
@@ -291,7 +297,7 @@ SAID = (
 def said(connection: Connection, change_ids: Collection[str]) -> list[EventRow]:
     """What people said of some Changes (``OF_NONE``: of the whole Registry) that only the history keeps, in order."""
     column = tables.event.c
-    told = (column.change_id == func.any(list(change_ids)), column.kind.in_([event.value for event in SAID]))
+    told = (column.change_id == func.any(list(change_ids)), column.kind == func.any([event.value for event in SAID]))
     query = select(tables.event).where(*told).order_by(column.seq)
     return [rows.event_row(row) for row in connection.execute(query)]
 

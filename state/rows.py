@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Row
@@ -45,8 +46,8 @@ def change_row(row: AnyRow) -> ChangeRow:
 
 
 def step_row(row: AnyRow) -> StepRow:
-    """One row of ``orch.step``."""
-    return _pick(StepRow, row, status=StepStatus(row.status))
+    """One row of ``orch.step``; of one that was read without its definition, that is empty."""
+    return _pick(StepRow, row, status=StepStatus(row.status), definition=row.definition or {})
 
 
 def lease_row(row: AnyRow) -> LeaseRow:
@@ -99,9 +100,12 @@ def _data(payload: str) -> Mapping[str, Any]:
 
 def _pick(kind: type[T], row: AnyRow, **given: Any) -> T:
     """``kind`` from the columns named like its fields, except those ``given``."""
-    return kind(**{name: given[name] if name in given else getattr(row, name) for name in _names(kind)})
+    names, values = _columns(kind, tuple(given))
+    return kind(**dict(zip(names, values(row), strict=True)), **given)
 
 
 @cache
-def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+def _columns(kind: type[DataclassInstance], given: tuple[str, ...]) -> tuple[tuple[str, ...], attrgetter[Any]]:
+    """The names of its other fields, and what gets them all at once: thousands of rows are read for one list."""
+    names = tuple(field.name for field in fields(kind) if field.name not in given)
+    return names, attrgetter(*names)

@@ -24,7 +24,7 @@ from textual.worker import Worker
 from orchestrator.core.errors import Invalid, OrchError
 from orchestrator.core.status import Status
 from state.machine import WORKING
-from tui import terminal
+from tui import collecting, terminal
 from tui.audit import AuditScreen
 from tui.calls import in_thread
 from tui.child import OwnWorker, start
@@ -116,12 +116,16 @@ class OrchApp(App[int]):
         found = self._poll.world(", ".join(self._busy.values()))
         return replace(found, read_only=self._read_only, locks=self._locks.seen())
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Show the Fleet and start listening."""
         terminal.on_signals(self._told_to_leave)
-        self.switch_mode("fleet")
+        await self.switch_mode("fleet")
         self.set_interval(INTERVAL, self._tick)
-        self.call_after_refresh(self._begin_to_read)  # the first frame comes first
+        self.call_later(self._read_after_the_first_frame)
+
+    def _read_after_the_first_frame(self) -> None:
+        """Loading the database libraries beside the first frame would hold it up. While the app is mounted, none is drawn."""
+        self.screen.call_after_refresh(self._begin_to_read)
 
     def _begin_to_read(self) -> None:
         self._tick()
@@ -140,8 +144,12 @@ class OrchApp(App[int]):
         self._hints.taken()
         self._poll.hint()
         self._tick()
+        self._follow_the_hint()
+
+    def _follow_the_hint(self) -> None:
+        """Read again as soon as may be: the rest between two calls is as long as a call, which may be many ticks."""
         if self._poll.hinted:
-            self.set_timer(SOON, self._tick)
+            self.set_timer(max(SOON, self._poll.rest()), self._tick)
 
     def _told_to_leave(self, code: int) -> None:
         self.exit(code, return_code=code)
@@ -153,9 +161,10 @@ class OrchApp(App[int]):
         news = self._own_worker.news() if self._own_worker else ""
         if news:
             self.notify(news, severity="warning", timeout=20, markup=False)
-        self._show()
         if self._poll.may_start(self._pace()):
-            self._begin("poll", partial(self._listen, self._poll.start()))
+            self._begin("poll", partial(self._listen, self._poll.start()))  # which shows what it is answered
+        else:
+            self._show()
         if self._locks.may_start(min((getattr(s, "LOOKS", FAR) for s in self._live()), default=FAR)):
             self._begin("locks", self._locks.look)
 
@@ -168,8 +177,8 @@ class OrchApp(App[int]):
         wanted = {screen: read for screen in self._live() if (read := screen.reading())}
         answers = await self._poll.ask(began, wanted)
         self._show(answers)
-        if self._poll.hinted:
-            self.set_timer(SOON, self._tick)
+        collecting.go_on()
+        self._follow_the_hint()
 
     def _pace(self) -> float:
         """Seconds between two reads: numbers that move are told by nobody, all else is heard of while somebody listens."""

@@ -24,9 +24,14 @@ PEOPLE = ("approval", "hold")
 def inbox(statuses: Sequence[Status], wanted: str = "") -> list[Status]:
     """Changes whose gate is closed or waits for ``advance``: those first that a person can open, then by id."""
     words = wanted.lower().split()
-    waiting = [status for status in statuses if _waits(status)]
-    kept = [s for s in waiting if all(word in _searchable(s) for word in words)]
+    here = [status for status in statuses if _waits(status)]
+    kept = [s for s in here if all(word in _searchable(s) for word in words)]
     return sorted(kept, key=lambda s: (_rank(s), s.change))
+
+
+def waiting(statuses: Sequence[Status]) -> int:
+    """How many ``inbox`` holds: every screen counts them with every answer, and need not put them in order."""
+    return sum(map(_waits, statuses))
 
 
 def _waits(status: Status) -> bool:

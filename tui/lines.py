@@ -7,6 +7,8 @@ lines that changed, which costs about a tenth.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -86,7 +88,10 @@ class LineView(ScrollView, can_focus=True):
         at, width = y + self.scroll_offset.y, self.size.width
         if at >= len(self._lines):
             return Strip.blank(width, self.rich_style)
-        segments = [Segment(self._text(t), self.style_of(r, at)) for t, r in self._lines[at]]
+        roles = groupby(
+            self._lines[at], key=itemgetter(1)
+        )  # each segment costs several styles on its way to the terminal
+        segments = [Segment(self._text(text_of(spans)), self.style_of(role, at)) for role, spans in roles]
         strip = Strip(segments).crop_extend(0, width, self.style_of(Role.PLAIN, at))
         return self._selected(strip, at).apply_offsets(0, at)
 

@@ -61,6 +61,10 @@ class Poll:
         patience = min(PATIENCE * 2.0 ** (len(self._hanging) - 1), LONGEST)
         return self._monotonic() - self._hanging[-1] > patience
 
+    def rest(self) -> float:
+        """Seconds until a hint may be followed, unless a call hangs."""
+        return max(0.0, self._rest - self._monotonic())
+
     def start(self) -> float:
         """Note that a call goes out; what it returns is handed to ``ask``."""
         began = self._began = self._monotonic()

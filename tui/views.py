@@ -5,7 +5,7 @@ Why it exists: whoever looks at one view must see that something waits in anothe
 
 from __future__ import annotations
 
-from tui.gatesmodel import inbox
+from tui.gatesmodel import waiting
 from tui.line import Role, Span
 from tui.viewmodel import World
 
@@ -15,7 +15,7 @@ VIEWS = (("1", "Fleet"), ("2", "Gates"), ("3", "Locks"), ("4", "Audit"))
 
 def tabs(world: World, here: str) -> list[Span]:
     """``1 Fleet  2 Gates(1)``; ``here`` is the view that is shown."""
-    counts = {"Gates": len(inbox(world.statuses)), "Locks": world.locks.waiting if world.locks else 0}
+    counts = {"Gates": waiting(world.statuses), "Locks": world.locks.waiting if world.locks else 0}
     spans: list[Span] = []
     for key, name in VIEWS:
         count = f"({counts[name]})" if counts.get(name) else ""

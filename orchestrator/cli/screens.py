@@ -49,6 +49,9 @@ def tui(
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Invalid("the terminal UI needs a terminal", "orch status shows the same as text")
+    from tui import collecting
+
+    collecting.rest()
     settings = configured(url, config)
     from tui.app import run
     from tui.preferences import preferences

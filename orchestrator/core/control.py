@@ -8,7 +8,7 @@ no other Plan, and asks for no new approval.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from orchestrator.core import duration
@@ -67,7 +67,9 @@ def tuned(before: Control, settings: Mapping[str, Any]) -> Control:
 
 def shown(settings: Control) -> dict[str, Any]:
     """The settings for people and programs: durations as text, unset ones left out, own signals by name."""
-    plain = asdict(settings) | {"signals": [signal.name for signal in settings.signals]}
+    plain = {name: getattr(settings, name) for name in _SETTINGS} | {
+        "signals": [each.name for each in settings.signals]
+    }
     words = {name: duration.exactly(plain[name]) for name in _DURATIONS if plain[name] is not None}
     return {name: value for name, value in (plain | words).items() if value not in (None, [])}
 
@@ -104,3 +106,4 @@ TUNABLE = {
 }
 """What may be changed while a backfill runs, and how each is read."""
 _DURATIONS = ("statement_time", "max_replica_lag", "max_latency")
+_SETTINGS = tuple(field.name for field in fields(Control))

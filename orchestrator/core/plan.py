@@ -16,7 +16,6 @@ from orchestrator.core.catalog import Catalog
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.footprint import Footprint, Place
 from orchestrator.core.gate import GatePolicy
-from orchestrator.core.ports import Examiner
 from orchestrator.core.ramp import EACH
 from orchestrator.core.reading import Readers
 from orchestrator.core.step import (
@@ -35,7 +34,6 @@ from orchestrator.core.step import (
 )
 from orchestrator.core.sync import Mirror, Sync
 from orchestrator.core.viewstep import CreateSchema, CreateView, DropSchema, DropView, RenameColumn, RenameTable
-from state.model import Finding, GateName
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -158,16 +156,6 @@ class Operation(Protocol):
 
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """The Steps, or PlanRefused with the reason and the way around."""
-
-
-class Check(Protocol):
-    """A question with a judge. Each lives in one file of ``orchestrator/checks``."""
-
-    name: str
-    gates: frozenset[GateName]
-
-    def findings(self, plan: Plan, gate: GateName, reader: Examiner) -> Iterator[Finding]:
-        """What it sees. Raises TargetError only when the connection is lost."""
 
 
 @dataclass(frozen=True, slots=True)

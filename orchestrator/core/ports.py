@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.core.asked import Asked
-from orchestrator.core.catalog import Catalog, Dependent, TableName
-from orchestrator.core.comparison import Compared, Comparison, Part, Standing, Walk
-from orchestrator.core.reading import Proof, Rehearsal, Usage
-from orchestrator.core.step import Backfill, Step
-from orchestrator.core.view import RunningView
-from state.model import Rehearsed
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what the Protocols speak of; whoever only looks is spared loading it
+    from orchestrator.core.asked import Asked
+    from orchestrator.core.catalog import Catalog, Dependent, TableName
+    from orchestrator.core.comparison import Compared, Comparison, Part, Standing, Walk
     from orchestrator.core.exported import Exported
     from orchestrator.core.plan import Plan
+    from orchestrator.core.reading import Proof, Rehearsal, Usage
+    from orchestrator.core.step import Backfill, Step
+    from orchestrator.core.view import RunningView
+    from state.model import Rehearsed
 
 
 class Seen(StrEnum):

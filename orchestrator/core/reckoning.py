@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from orchestrator.core.plan import PHASES
-from orchestrator.core.ports import Marks
-from state.model import State, StepRow, StepStatus
+from state.model import GateName, State, StepRow, StepStatus
+
+if TYPE_CHECKING:
+    from orchestrator.core.ports import Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ _UNTIL: Mapping[State, int] = {
     State.PURGING: 4,
     State.COMPLETED: 5,
 }
-ENDED: Mapping[State, tuple[str, ...]] = {state: PHASES[: _UNTIL.get(state, 0)] for state in State}
+_PHASES = tuple(gate.value for gate in GateName)
+ENDED: Mapping[State, tuple[str, ...]] = {state: _PHASES[: _UNTIL.get(state, 0)] for state in State}
 """The phases that are over in each state: every Step of theirs was done."""
 _OPEN = frozenset({StepStatus.PENDING, StepStatus.RUNNING})
 

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.core.check import Check
 from orchestrator.core.control import Control
-from orchestrator.core.plan import Check, Plan
+from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Target
 from orchestrator.core.progress import Listener, Progress, onward
 from orchestrator.core.reading import Usage

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orchestrator.dialects.postgres.script import acts
 from orchestrator.dialects.postgres.script.acts import Act, Column, Name
+from orchestrator.lint._facts import Facts
 from orchestrator.lint._retyping import cost
-
-if TYPE_CHECKING:
-    from orchestrator.lint._situation import Situation
 
 AE = "ACCESS EXCLUSIVE"
 E = "EXCLUSIVE"
@@ -68,13 +66,13 @@ def table_of(act: Act) -> Name | None:
 _RELATIONS = frozenset({"table", "view", "materialized view", "foreign table"})
 
 
-def effect(act: Act, seen: Situation) -> Effect:
+def effect(act: Act, seen: Facts) -> Effect:
     """What the act does to tables."""
     made = _EFFECTS.get(type(act))
     return Effect() if made is None else made(act, seen)
 
 
-def rewriting(column: Column, seen: Situation) -> str:
+def rewriting(column: Column, seen: Facts) -> str:
     """Why adding the column rewrites the table; empty when it does not."""
     if column.generated == "stored":
         return "a stored generated column"
@@ -92,11 +90,11 @@ def _on(act: Any, lock: str, *, rewrites: bool = False, scans: bool = False) -> 
     return Effect(((table, lock),) if table else (), rewrites, scans)
 
 
-def _simply(lock: str, *, rewrites: bool = False, scans: bool = False) -> Callable[[Any, Situation], Effect]:
+def _simply(lock: str, *, rewrites: bool = False, scans: bool = False) -> Callable[[Any, Facts], Effect]:
     return lambda act, seen: _on(act, lock, rewrites=rewrites, scans=scans)
 
 
-def _add_column(act: acts.AddColumn, seen: Situation) -> Effect:
+def _add_column(act: acts.AddColumn, seen: Facts) -> Effect:
     column = act.column
     rewrites = bool(rewriting(column, seen))
     filled = column.default is not None and not column.default.null
@@ -109,7 +107,7 @@ def _add_column(act: acts.AddColumn, seen: Situation) -> Effect:
     return Effect(((act.table, AE), *others), rewrites, scans)
 
 
-def _add_constraint(act: acts.AddConstraint, seen: Situation) -> Effect:
+def _add_constraint(act: acts.AddConstraint, seen: Facts) -> Effect:
     made = act.constraint
     if made.kind == "foreign key" and made.refers is not None:
         return Effect(((act.table, SRE), (made.refers, SRE)), scans=made.valid)
@@ -121,22 +119,22 @@ def _add_constraint(act: acts.AddConstraint, seen: Situation) -> Effect:
     return Effect(((act.table, AE),), scans=made.valid and not proven)
 
 
-def _may_be_null(act: acts.AddConstraint, seen: Situation) -> bool:
+def _may_be_null(act: acts.AddConstraint, seen: Facts) -> bool:
     known = seen.table(act.table)
     index = known.indexes.get(act.constraint.index) if known else None
     return index is not None and not all(seen.proves_not_null(act.table, each) for each in index.columns)
 
 
-def _set_not_null(act: acts.SetNotNull, seen: Situation) -> Effect:
+def _set_not_null(act: acts.SetNotNull, seen: Facts) -> Effect:
     return _on(act, AE, scans=not seen.proves_not_null(act.table, act.column))
 
 
-def _retype(act: acts.Retype, seen: Situation) -> Effect:
+def _retype(act: acts.Retype, seen: Facts) -> Effect:
     rewrites, scans = cost(act, seen)
     return _on(act, AE, rewrites=rewrites, scans=rewrites or scans)
 
 
-def _create_table(act: acts.CreateTable, seen: Situation) -> Effect:
+def _create_table(act: acts.CreateTable, seen: Facts) -> Effect:
     refers = [each.refers for each in act.constraints] + [c.refers for each in act.columns for c in each.constraints]
     locks = [(each, SRE) for each in refers if each is not None and each != act.table]
     if act.parent is not None:
@@ -144,16 +142,16 @@ def _create_table(act: acts.CreateTable, seen: Situation) -> Effect:
     return Effect(tuple(locks))
 
 
-def _attach(act: acts.AttachPartition, seen: Situation) -> Effect:
+def _attach(act: acts.AttachPartition, seen: Facts) -> Effect:
     return Effect(((act.table, SUE), (act.partition, AE)), scans=False)
 
 
-def _detach(act: acts.DetachPartition, seen: Situation) -> Effect:
+def _detach(act: acts.DetachPartition, seen: Facts) -> Effect:
     lock = SUE if act.concurrently else AE
     return Effect(((act.table, lock), (act.partition, lock)))
 
 
-def _alter(act: acts.AlterTable, seen: Situation) -> Effect:
+def _alter(act: acts.AlterTable, seen: Facts) -> Effect:
     if act.action in _REWRITES:
         return _on(act, AE, rewrites=True, scans=True)
     return _on(act, _ALTER_LOCKS.get(act.action, AE))
@@ -174,36 +172,36 @@ _ALTER_LOCKS = {
 }
 
 
-def _drop(act: acts.Drop, seen: Situation) -> Effect:
+def _drop(act: acts.Drop, seen: Facts) -> Effect:
     return _on(act, AE) if act.kind != "index" else Effect()
 
 
-def _rename(act: acts.Rename, seen: Situation) -> Effect:
+def _rename(act: acts.Rename, seen: Facts) -> Effect:
     return _on(act, SUE if act.kind == "index" else AE)
 
 
-def _index(act: acts.CreateIndex, seen: Situation) -> Effect:
+def _index(act: acts.CreateIndex, seen: Facts) -> Effect:
     empty = act.only and seen.partitioned(act.table)
     return _on(act, SUE if act.concurrently else S, scans=not empty)
 
 
-def _vacuum(act: acts.Vacuum, seen: Situation) -> Effect:
+def _vacuum(act: acts.Vacuum, seen: Facts) -> Effect:
     return _on(act, AE if act.full else SUE, rewrites=act.full, scans=act.full)
 
 
-def _refresh(act: acts.Refresh, seen: Situation) -> Effect:
+def _refresh(act: acts.Refresh, seen: Facts) -> Effect:
     return _on(act, E if act.concurrently else AE, rewrites=not act.concurrently, scans=True)
 
 
-def _reindex(act: acts.Reindex, seen: Situation) -> Effect:
+def _reindex(act: acts.Reindex, seen: Facts) -> Effect:
     return _on(act, SUE if act.concurrently else S, scans=True)
 
 
-def _lock(act: acts.Lock, seen: Situation) -> Effect:
+def _lock(act: acts.Lock, seen: Facts) -> Effect:
     return _on(act, act.mode)
 
 
-_EFFECTS: dict[type[Act], Callable[[Any, Situation], Effect]] = {
+_EFFECTS: dict[type[Act], Callable[[Any, Facts], Effect]] = {
     acts.AddColumn: _add_column,
     acts.DropColumn: _simply(AE),
     acts.Retype: _retype,

@@ -7,12 +7,9 @@ does not know this cries wolf on every longer varchar.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from orchestrator.dialects.postgres.script import acts
-
-if TYPE_CHECKING:
-    from orchestrator.lint._situation import Situation
+from orchestrator.lint._facts import Facts
 
 _NAMES = {
     "character varying": "varchar", "integer": "int4", "bigint": "int8", "smallint": "int2", "boolean": "bool",
@@ -36,7 +33,7 @@ def known_type(formatted: str) -> acts.Type:
     return acts.Type(_NAMES.get(word, word), "", inside, bool(array))
 
 
-def cost(act: acts.Retype, seen: Situation) -> tuple[bool, bool]:
+def cost(act: acts.Retype, seen: Facts) -> tuple[bool, bool]:
     """Whether it rewrites, whether it scans for indexes or checks. An unknown old type is taken for the worst."""
     table = seen.table(act.table)
     column = table.columns.get(act.column) if table else None
@@ -48,7 +45,7 @@ def cost(act: acts.Retype, seen: Situation) -> tuple[bool, bool]:
     return rewrites, column.checked or rebuilt
 
 
-def _bare(kind: acts.Type, seen: Situation) -> acts.Type:
+def _bare(kind: acts.Type, seen: Facts) -> acts.Type:
     """The base type of a domain; other types as they are."""
     base = None if kind.array else seen.base(kind)
     return kind if base is None else known_type(base)
@@ -58,7 +55,7 @@ def _is_itself(act: acts.Retype) -> bool:
     return act.using is None or (act.using.columns == (act.column,) and not act.using.functions)
 
 
-def _accepts(old: acts.Type, new: acts.Type, seen: Situation) -> bool:
+def _accepts(old: acts.Type, new: acts.Type, seen: Facts) -> bool:
     if old == new:
         return True
     if old.array or new.array:

@@ -38,13 +38,15 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Table:
-    """A table to be filled. ``pad`` are bytes of a column that nothing reads; a random ``uuid`` may be its key."""
+    """A table to be filled. ``pad`` are bytes of a column that nothing reads; a random ``uuid`` may be its key;
+    at most ``lanes`` sessions fill it."""
 
     name: str
     indexes: int = 0
     rows: int = ROWS
     pad: int = 0
     uuid: bool = False
+    lanes: int = 1
 
     def make(self, link: psycopg.Connection) -> None:
         """Make it anew, at rest."""
@@ -96,11 +98,11 @@ def service_at(url: str) -> Service:
     return Service(Config(registry_url=url, targets={"default": TargetConfig("default", url, rehearse_from=0)}))
 
 
-def prepared(url: str, change: str) -> Callable[[], None]:
+def prepared(url: str, change: str, lanes: int = 1) -> Callable[[], None]:
     """A change that waits at its backfill gate, approved; calling it runs the phase (fill, then prove NOT NULL)."""
     service = service_at(url)
     source = f"change: {change}\noperations:\n  - rename_column: {{table: orders, column: email, to: customer_email}}\n"
-    source += NO_PROOF
+    source += NO_PROOF + f"backfill: {{lanes: {lanes}}}\n"
     service.submit(source, "bench.yaml")
     service.approve(change)
     service.advance(change, through=State.EXPANDED)

@@ -101,8 +101,16 @@ def test_figures_and_the_end_of_a_lease_need_no_event(world: World) -> None:
     assert agree(world, now).entries["first"].status.lease is None, "nobody said that it ended"
 
 
+def test_what_the_file_holds_a_backfill_to_is_known(world: World) -> None:
+    submit(world, "first", RENAME, "backfill: {statement_time: 20ms, lanes: 3}\n")
+    (found,) = world.service.fleet().statuses
+    assert (found.control["statement_time"], found.control["lanes"]) == ("20ms", 3)
+    assert found.control == world.service.status("first").control
+
+
 def test_an_approval_that_expires_is_noticed_without_an_event(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refreshing, "READ_AGAIN", timedelta(seconds=0.2))
+    monkeypatch.setattr(refreshing, "TURN", timedelta(seconds=0.5))
     submit(world, "first", RENAME, "gates: {expand: {expires: 1s}}\n")
     world.service.approve("first")
     fleet = agree(world, None)

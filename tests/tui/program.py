@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from textual.drivers.linux_driver import LinuxDriver
+
+from orchestrator.core.view import Identity
 from tests.tui.fakes import FakeService
 from tui.app import drive
 from tui.preferences import Preferences
@@ -22,4 +25,19 @@ if __name__ == "__main__":
             return list(first())
 
         service.statuses = statuses  # type: ignore[method-assign, assignment]
+    if os.environ.get("END_IF_ASKED_TOO_EARLY"):
+        frames: list[str] = []
+        identity, write = service.identity, LinuxDriver.write
+
+        def writing(driver: LinuxDriver, data: str) -> None:
+            frames.extend(["the first"] if "not connected yet" in data else [])
+            write(driver, data)
+
+        def asked_first() -> Identity:
+            if not frames:
+                os._exit(3)
+            return identity()
+
+        LinuxDriver.write = writing  # type: ignore[method-assign, assignment]
+        service.identity = asked_first  # type: ignore[method-assign]
     sys.exit(drive(service, preferences=Preferences(mouse=not os.environ.get("NO_MOUSE"))))

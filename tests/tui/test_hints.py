@@ -13,7 +13,7 @@ import tui.app
 from orchestrator.core.errors import Invalid
 from orchestrator.service import Service
 from tests.conftest import Connect
-from tests.tui.fakes import FakeService
+from tests.tui.fakes import FakeService, Shown
 from tests.tui.harness import piloted, running, until, until_text
 from tests.tui.test_postgres import shop, submit
 from tui.hints import Hints
@@ -109,6 +109,37 @@ def test_a_thousand_events_wake_once_until_they_are_taken() -> None:
     time.sleep(0.05)
     hints.stop()
     assert woken == [1]
+
+
+class Slow(FakeService):
+    """Takes its time for every answer, and has something happen right after the first one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+        self.answered = threading.Event()
+
+    def fleet(self, before: object = None) -> Shown:
+        self.looks += 1
+        time.sleep(0.4)
+        self.answered.set()
+        return super().fleet(before)
+
+    def hints(self, stopped: threading.Event) -> Iterator[str]:
+        self.answered.wait(30)
+        time.sleep(0.1)
+        yield "c"
+        stopped.wait(30)
+
+
+@piloted
+async def test_what_is_heard_while_a_slow_registry_rests_is_read_after_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tui.app, "INTERVAL", NEVER)
+    service = Slow()
+    async with running(service, monotonic=None) as (_, pilot):
+        await until(pilot, lambda: service.looks > 1, "it asks again")
 
 
 class Lost(FakeService):

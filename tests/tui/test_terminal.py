@@ -84,6 +84,11 @@ def program(**environ: str) -> Iterator[Program]:
             assert process.returncode is not None
 
 
+def test_the_first_frame_is_out_before_anything_is_asked() -> None:
+    with program(END_IF_ASKED_TOO_EARLY="1") as running:
+        assert running.process.poll() is None
+
+
 def test_q_leaves_with_zero_and_restores_the_terminal() -> None:
     with program() as running:
         os.write(running.terminal, b"q")
