@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,14 +15,16 @@ import psycopg
 import pytest
 
 from orchestrator.cli.statustext import detailed
-from orchestrator.core.errors import Indeterminate, Stale
+from orchestrator.core.errors import Indeterminate, PlanRefused, Stale
 from orchestrator.exporting import alembic as alembic_files
 from orchestrator.exporting import golang_migrate, prisma
 from orchestrator.exporting._model import Files, Start
 from state.model import State
+from tests.engine.killer import KILLED
 from tests.exporting.tools import alembic, by_message, by_statement
 from tests.service.world import ORDERS, World, service_at, source
 
+ROOT = Path(__file__).parents[2]
 RENAME = "rename_column: {table: orders, column: email, to: mail}"
 
 
@@ -81,6 +86,35 @@ def test_alembic_deploys_every_phase_and_orch_follows(world: World, tmp_path: Pa
     told = [event.data["phase"] for event in world.service.events("change") if event.kind == "phase.deployed"]
     assert told == ["expand", "backfill", "switch_reads", "contract", "purge"]
     assert "break_glass.used" not in world.kinds()
+    assert world.service.audit_verify() == []
+
+
+@pytest.mark.parametrize("goal", [State.EXPANDED, State.CONTRACTED])
+def test_a_worker_killed_while_it_records_what_was_deployed_loses_nothing(
+    world: World, tmp_path: Path, goal: State
+) -> None:
+    tool = Alembic(world, tmp_path)
+    world.submit(RENAME)
+    tool.deploy("1-expand")
+    if goal is State.CONTRACTED:
+        world.to(State.SWITCHED)
+        tool.deploy("2-backfill")
+        tool.deploy("3-switch_reads")
+        world.service.approve("change")
+        tool.deploy("4-contract")
+    before = world.seen()
+    command = [sys.executable, "-m", "tests.engine.killer", world.url, "change", goal.value, "events"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    codes = json.loads(done.stdout.splitlines()[-1])
+    assert codes[-1] == 0
+    assert (
+        codes.count(KILLED)
+        > len([step for step in world.service.status("change").steps if step.phase == "expand"]) // 2
+    )
+    assert world.seen() == before
+    assert world.service.status("change").state is goal
+    assert world.service.status("change").deployed[-1].by == "alembic"
     assert world.service.audit_verify() == []
 
 
@@ -216,3 +250,15 @@ def test_a_table_that_is_no_migration_tools_is_not_read(world: World) -> None:
     world.submit(RENAME)
     world.to(State.EXPANDED)
     assert "phase.deployed" not in world.kinds()
+
+
+def test_a_change_submitted_after_its_expand_is_refused_with_the_way(world: World, tmp_path: Path) -> None:
+    tool = Alembic(world, tmp_path)
+    tool.deploy("1-expand")
+    with pytest.raises(PlanRefused, match="take it back with the tool, orch submit FILE"):
+        world.submit(RENAME)
+    tool.run("downgrade", "base")
+    world.submit(RENAME)
+    tool.run("upgrade", "head")
+    world.to(State.EXPANDED)
+    assert world.kinds().count("phase.deployed") == 1
