@@ -11,7 +11,7 @@ from orchestrator.core.gate import GateStatus, Requirement, refusal
 from orchestrator.core.ports import Target
 from orchestrator.core.progress import Listener
 from orchestrator.core.reading import Usage
-from orchestrator.engine import runner
+from orchestrator.engine import ddl, runner
 from orchestrator.engine.lease import TTL
 from orchestrator.engine.reconcile import reconcile
 from orchestrator.engine.run import Run
@@ -42,9 +42,11 @@ def phase(
         if run.change.state in WORKING:
             run.stop_if_held()
         was = run.change.state
-        if deployed.contracted(run):
-            _adopt_contract(run, break_glass)
+        if (contract := deployed.contracted(run)) is not None:
+            _adopt_contract(run, contract, break_glass)
             return
+        if run.change.state is State.CONTRACTING:
+            _past_purge(run)
         reconcile(run, _Asked(captured))
         if run.change.state in WORKING:
             _go_on(run)
@@ -102,7 +104,7 @@ def _told(run: Run, gate: GateName) -> deployed.Witness | None:
     return found if found is not None and found.whole and not found.trouble else None
 
 
-def _adopt_contract(run: Run, break_glass: str | None) -> None:
+def _adopt_contract(run: Run, contract: deployed.Contract, break_glass: str | None) -> None:
     """Record a contract that somebody else deployed: in order where its gate stood open, else with its glass broken.
 
     Its Checks cannot be asked any more, since what they compare is parked. Raises Indeterminate.
@@ -112,15 +114,22 @@ def _adopt_contract(run: Run, break_glass: str | None) -> None:
         missing = statuses.gate(known.one(connection, run.change.id), GateName.CONTRACT).missing
     names = [need.name for need in missing]
     if missing and break_glass is None:
-        raise deployed.unproved(run, names)
+        raise deployed.unproved(run, contract, names)
     if missing:
         data = {"reason": break_glass, "gate": GateName.CONTRACT.value, "skipped": names, "deployed": True}
         run.change = run.registry.record(run.change.id, Event.BREAK_GLASS, data, fence=run.lease.fence)
     if (found := deployed.witness(run, GateName.CONTRACT)) is not None:
         deployed.record(run, GateName.CONTRACT, found)
     runner.start(run)
+    _past_purge(run)
     runner.work(run)
     _pass_empty(run)
+
+
+def _past_purge(run: Run) -> None:
+    """Leave the marker of each park that somebody else has purged: it alone tells that from a park that never was."""
+    for planned in deployed.purged(run):
+        ddl.remember(run, planned)
 
 
 def _pass_empty(run: Run) -> bool:

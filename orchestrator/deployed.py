@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import Indeterminate, Invalid, Stale
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import ParkColumn, ParkTable
+from orchestrator.core.step import PURGES, ParkColumn, ParkTable
 from orchestrator.engine import ddl
 from orchestrator.plugins import discover
 from state import known
 from state.model import Event, GateName, State, StepStatus
 
 if TYPE_CHECKING:
+    from orchestrator.core.plan import PlannedStep
     from orchestrator.core.ports import Reader
     from orchestrator.engine.run import Run
     from orchestrator.exporting._model import History
@@ -151,45 +152,79 @@ def _described(run: Run, ordinals: list[int]) -> str:
     return "; ".join(planned.description for planned in run.plan.steps if planned.ordinal in ordinals)
 
 
-def contracted(run: Run) -> bool:
-    """Whether somebody else has parked the old shape before its gate was passed here. Raises Indeterminate where that is not
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A contract that somebody else deployed, whole; ``purged`` are its parks of which not even the parked shape is left."""
+
+    purged: tuple[PlannedStep, ...]
+
+    @property
+    def way_back(self) -> str:
+        """How it is taken back, in words; empty where it cannot be."""
+        return "" if self.purged else _WAY_BACK
+
+
+_WAY_BACK = "take contract back with the tool's own way down (the phase 4-contract)"
+
+
+def contracted(run: Run) -> Contract | None:
+    """The contract that somebody else has deployed before its gate was passed here. Raises Indeterminate where that is not
     all of contract, or reads are not switched by what is recorded.
 
     Asked before anything is confirmed or taken back: a sync that went into the park would look lost, and bringing it about again
     would break the application's writes; an abort would drop the new shape while the old one is parked.
     """
     if run.change.state not in _BEFORE_CONTRACT:
-        return False
-    rows, marks = run.rows(), run.target.marks(run.change.id).done
-    parks = [
-        p
-        for p in run.plan.of("contract")
-        if isinstance(p.step, ParkColumn | ParkTable)
-        and rows[p.ordinal].status is not StepStatus.DONE
-        and rows[p.ordinal].step_id not in marks
-    ]
-    if not any(ddl.observed(run, planned).seen is Seen.DONE for planned in parks):
-        return False
-    found = witness(run, GateName.CONTRACT)
-    by = f"by {found}" if found is not None else "and no migration tool's table says by whom"
+        return None
+    parked, purged = _parks(run)
+    if not parked and not purged:
+        return None
+    found = Contract(purged)
     _, lacking = _seen(run, "contract")
+    lacking = [ordinal for ordinal in lacking if ordinal not in {planned.ordinal for planned in purged}]
     if run.change.state is State.SWITCHED and not lacking:
-        return True
+        return found
+    told = witness(run, GateName.CONTRACT)
+    by = f"by {told}" if told is not None else "and no migration tool's table says by whom"
     why = f"the target does not show {_described(run, lacking)}" if lacking else f"it is {run.change.state.value} here"
     raise Indeterminate(
-        f"contract of {run.change.id} was deployed {by}, past its gate, and {why}",
-        f"take contract back with the tool's own way down (the phase 4-contract), then orch advance {run.change.id}",
+        f"{'contract and purge' if purged else 'contract'} of {run.change.id} was deployed {by}, past its gate, and {why}",
+        f"{found.way_back or _NO_WAY_BACK}, then orch advance {run.change.id}",
     )
 
 
-def unproved(run: Run, missing: list[str]) -> Indeterminate:
+_NO_WAY_BACK = (
+    "the old shape is dropped, and an abort would drop the new one, too: bring the old shape back from a backup"
+)
+
+
+def purged(run: Run) -> tuple[PlannedStep, ...]:
+    """Parks of a contract whose intent is recorded, and of which somebody else has left nothing."""
+    return _parks(run)[1]
+
+
+def _parks(run: Run) -> tuple[tuple[PlannedStep, ...], tuple[PlannedStep, ...]]:
+    """Parks of contract that stand though no run of ours made them, and those of which purge has left nothing."""
+    rows, marks = run.rows(), run.target.marks(run.change.id).done
+    ours = [p for p in run.plan.of("contract") if isinstance(p.step, ParkColumn | ParkTable)]
+    ours = [p for p in ours if rows[p.ordinal].status is not StepStatus.DONE and rows[p.ordinal].step_id not in marks]
+    seen = {planned: ddl.observed(run, planned) for planned in ours}
+    parked = tuple(planned for planned, found in seen.items() if found.seen is Seen.DONE)
+    left = tuple(planned for planned, found in seen.items() if found.seen is Seen.FOREIGN and not found.gone)
+    purges = [p for p in run.plan.of("contract", "purge") if isinstance(p.step, PURGES)]
+    if not left or not all(ddl.observed(run, planned).seen is Seen.DONE for planned in purges):
+        return parked, ()
+    return parked, left
+
+
+def unproved(run: Run, contract: Contract, missing: list[str]) -> Indeterminate:
     """What is said of a contract that was deployed although its gate here was closed."""
     found = witness(run, GateName.CONTRACT)
     by = f"by {found}" if found is not None else "by somebody unknown"
     change = run.change.id
+    back = f"{contract.way_back}, then orch advance {change}; or record it as it is: " if contract.way_back else ""
     return Indeterminate(
-        f"contract of {change} was deployed {by} while its gate was closed, so nothing proves that no row was lost and nobody"
-        f" reads the old shape: {', '.join(missing)}",
-        f"take it back with the tool's own way down (the phase 4-contract), then orch advance {change}; or record it as it is:"
-        f" orch advance {change} --break-glass --reason WHY",
+        f"{'contract and purge' if contract.purged else 'contract'} of {change} was deployed {by} while its gate was closed, so"
+        f" nothing proves that no row was lost and nobody reads the old shape: {', '.join(missing)}",
+        f"{back or 'record it as it is: '}orch advance {change} --break-glass --reason WHY",
     )

@@ -89,19 +89,25 @@ def test_alembic_deploys_every_phase_and_orch_follows(world: World, tmp_path: Pa
     assert world.service.audit_verify() == []
 
 
-@pytest.mark.parametrize("goal", [State.EXPANDED, State.CONTRACTED])
+@pytest.mark.parametrize(
+    ("goal", "deployed"),
+    [
+        (State.EXPANDED, ()),
+        (State.CONTRACTED, ("2-backfill", "3-switch_reads", "4-contract")),
+        (State.CONTRACTED, ("2-backfill", "3-switch_reads", "4-contract", "5-purge")),
+    ],
+)
 def test_a_worker_killed_while_it_records_what_was_deployed_loses_nothing(
-    world: World, tmp_path: Path, goal: State
+    world: World, tmp_path: Path, goal: State, deployed: tuple[str, ...]
 ) -> None:
     tool = Alembic(world, tmp_path)
     world.submit(RENAME)
     tool.deploy("1-expand")
-    if goal is State.CONTRACTED:
+    if deployed:
         world.to(State.SWITCHED)
-        tool.deploy("2-backfill")
-        tool.deploy("3-switch_reads")
         world.service.approve("change")
-        tool.deploy("4-contract")
+    for phase in deployed:
+        tool.deploy(phase)
     before = world.seen()
     command = [sys.executable, "-m", "tests.engine.killer", world.url, "change", goal.value, "events"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
@@ -142,6 +148,40 @@ def test_contract_past_a_closed_gate_is_said_loudly(world: World, tmp_path: Path
     assert world.service.advance("change", break_glass="it ran at night").state is State.CONTRACTED
     assert world.service.status("change").glass[-1].gate == "contract"
     world.run("UPDATE orders SET quantity = 1")
+
+
+def test_a_purge_past_a_closed_gate_is_said_and_recorded(world: World, tmp_path: Path) -> None:
+    tool = Alembic(world, tmp_path)
+    world.submit(RENAME)
+    tool.deploy("1-expand")
+    world.to(State.SWITCHED)
+    for phase in ("2-backfill", "3-switch_reads", "4-contract", "5-purge"):
+        tool.deploy(phase)
+    before = world.seen()
+    with pytest.raises(Indeterminate, match="contract and purge of change was deployed"):
+        world.service.advance("change")
+    assert world.seen() == before
+    world.service.advance("change", break_glass="all files ran at once")
+    world.to(State.COMPLETED)
+    assert world.seen() == before
+    assert world.service.audit_verify() == []
+
+
+def test_a_purge_before_the_switch_is_never_repaired_into_broken_writes(world: World, tmp_path: Path) -> None:
+    tool = Alembic(world, tmp_path)
+    world.submit(RENAME)
+    tool.deploy("1-expand")
+    world.to(State.BACKFILLED)
+    for phase in ("2-backfill", "3-switch_reads", "4-contract", "5-purge"):
+        tool.deploy(phase)
+    before = world.seen()
+    with pytest.raises(Indeterminate, match="it is backfilled here"):
+        world.service.advance("change")
+    world.service.abort("change", reason="no good")
+    with pytest.raises(Indeterminate, match="it is aborting here"):
+        world.service.advance("change")
+    assert world.seen() == before
+    world.run("UPDATE orders SET quantity = 2")
 
 
 def test_contract_before_the_switch_waits_for_the_way_down(world: World, tmp_path: Path) -> None:
