@@ -10,6 +10,8 @@ PYTEST_ARGS ?=
 MATRIX := tests/conformance/test_matrix.py
 WALKS := tests/conformance/test_walks.py tests/partitioned tests/operations/test_change_primary_key_type.py tests/comparing \
     tests/contract tests/proof tests/pressure $(addprefix tests/rehearsal/test_,clients.py copy.py rehearse.py watching.py with_data.py) tests/correctness \
+    $(addprefix tests/engine/test_,contract_half_lost.py died_over_repair.py fence.py foreign.py recovery.py two_databases.py) \
+    tests/service/test_bad_input.py tests/service/test_ramp.py tests/converting/test_verbs.py \
     tests/exporting/test_exported.py tests/converting/test_catalogs.py tests/tui/test_faults.py tests/formats/test_robustness.py
 ATTACKS := $(addprefix tests/conformance/test_,locks.py killed.py half_lost.py) tests/correctness/attacks tests/chaos \
     tests/demo/test_demo.py tests/rehearsal/test_operations.py $(addsuffix /test_examples.py,tests/exporting tests/converting) \
@@ -29,7 +31,8 @@ test: $(READY)
 	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(addprefix --ignore=,$(ATTACKS) $(MATRIX) $(WALKS)) $(PYTEST_ARGS)
 
 # Every operation to its end and back while applications write; partitioned tables; keys that many tables refer to; large
-# tables filled and compared; loads that hold a backfill back; ways in which contract would be wrong, and data be lost.
+# tables filled and compared; loads that hold a backfill back; ways in which contract would be wrong, and data be lost; workers
+# that die or meet what they did not leave; hostile names.
 walks: $(READY)
 	$(PY) -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(WALKS) --ignore=tests/correctness/attacks $(PYTEST_ARGS)
 
