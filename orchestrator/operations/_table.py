@@ -160,7 +160,8 @@ def not_in_sync(table: Table, column: Column) -> None:
     if any(t.ours and column.name in t.columns for t in table.triggers):
         raise PlanRefused(
             f"{table.name}.{column.name} is kept in sync by another change",
-            "take that change to completed, or abort it, first (orch status lists them)",
+            "take that change to completed, or abort it, first (orch status lists them). If your own migration tool made it from"
+            " orch export of this very change: take it back with the tool, orch submit FILE, and let the tool deploy it again",
         )
 
 
