@@ -84,7 +84,8 @@ def _read(connection: Connection, changes: Iterable[str]) -> list[Known]:
 
 
 def _judged(entry: Entry, mark: Mark, found: Known, now: datetime) -> Entry:
-    return Entry(mark, found, status(found, full=False), entry.read_at, now)
+    """``found`` differs from what was read by figures and the clock alone, on which what it is held to does not rest."""
+    return Entry(mark, found, status(found, full=False, control=entry.status.control), entry.read_at, now)
 
 
 def _oldest(kept: Mapping[str, Entry], changes: Iterable[str], moment: str, before: datetime, most: int) -> list[str]:

@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from orchestrator.core import control, ramp
+from orchestrator.core import control as controls
+from orchestrator.core import ramp
 from orchestrator.core.gate import GateFacts, GatePolicy, GateStatus, judge
 from orchestrator.core.status import LeaseView, Status
 from orchestrator.core.view import Identity
@@ -39,8 +40,8 @@ def policy(row: ChangeRow, gate: GateName) -> GatePolicy:
     return GatePolicy(**stored) if stored else GatePolicy()
 
 
-def status(known: Known, *, full: bool) -> Status:
-    """The Status of one Change; approvals only if it is wanted in full."""
+def status(known: Known, *, full: bool, control: Mapping[str, Any] | None = None) -> Status:
+    """The Status of one Change; approvals only if it is wanted in full. ``control`` where it is known already."""
     row, lease, name = known.change, known.lease, GATE_AHEAD.get(known.change.state)
     held = LeaseView(lease.lease.owner or "", lease.lease.fence, lease.seconds_left, lease.seconds_held)
     return Status(
@@ -63,7 +64,7 @@ def status(known: Known, *, full: bool) -> Status:
         backfills=known.backfills,
         comparisons=known.comparisons,
         tuned=known.tuned,
-        control=_control(known),
+        control=_control(known) if control is None else control,
         rung=ramp.standing(known.steps, known.now) if row.state is State.SWITCHING else None,
         taken_back=known.taken_back,
         glass=known.glass,
@@ -77,10 +78,10 @@ def _control(known: Known) -> dict[str, Any]:
     said = known.change.definition.get("backfill")
     if not said and not known.tuned:
         return dict(_BY_DEFAULT)
-    return control.shown(control.tuned(control.control(said or {}), known.tuned))
+    return controls.shown(controls.tuned(controls.control(said or {}), known.tuned))
 
 
-_BY_DEFAULT = control.shown(control.Control())
+_BY_DEFAULT = controls.shown(controls.Control())
 
 
 def _rejected(evidence: Evidence | None) -> int:

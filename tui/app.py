@@ -31,7 +31,7 @@ from tui.child import OwnWorker, start
 from tui.clipboard import Copied, Copyable, send, too_long
 from tui.clipboard import told as copied_words
 from tui.commands import CommandsScreen
-from tui.deferred import Deferred
+from tui.deferred import Deferred, of
 from tui.fleet import FleetScreen
 from tui.gates import GatesScreen
 from tui.help import HelpScreen, entries, target
@@ -165,6 +165,8 @@ class OrchApp(App[int]):
             self._begin("poll", partial(self._listen, self._poll.start()))  # which shows what it is answered
         else:
             self._show()
+        if self.world.age is None and not self.world.trouble:
+            return  # what the screen opens with comes before what it has besides
         if self._locks.may_start(min((getattr(s, "LOOKS", FAR) for s in self._live()), default=FAR)):
             self._begin("locks", self._locks.look)
 
@@ -355,21 +357,23 @@ def _call(service: Service, verb: str, change: str, reason: str | None, version:
     return calls[verb]
 
 
-def run(config: Config, *, with_worker: bool = False, preferences: Preferences | None = None) -> int:
-    """Run the terminal UI until it is left; returns the exit code. Raises Invalid without a terminal."""
+def run(
+    config: Config,
+    *,
+    with_worker: bool = False,
+    preferences: Preferences | None = None,
+    service: Deferred | None = None,
+) -> int:
+    """Run the terminal UI until it is left; returns the exit code. ``service`` where it was begun already.
+
+    Raises Invalid without a terminal.
+    """
     terminal.require()
     wanted = preferences or told(config.tui)
     if wanted.read_only and with_worker:
         raise Invalid("a screen that is read-only starts no worker", "leave out --with-worker, or read_only in [tui]")
-    service = cast(Service, Deferred(lambda: _service(config)))
     own_worker = start(config) if with_worker else None
-    return drive(service, own_worker=own_worker, preferences=wanted)
-
-
-def _service(config: Config) -> Service:
-    from orchestrator.service import Service as RealService
-
-    return RealService(config, client="tui")
+    return drive(cast(Service, service or of(config)), own_worker=own_worker, preferences=wanted)
 
 
 def drive(service: Service, *, own_worker: OwnWorker | None = None, preferences: Preferences = DEFAULTS) -> int:

@@ -13,7 +13,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from orchestrator.core.audit import Problem
 from orchestrator.core.errors import OrchError
@@ -24,6 +24,7 @@ from tui.detail import DetailScreen
 from tui.export import ExportModal, write
 from tui.filtering import FilteredScreen
 from tui.header import Header
+from tui.keyfooter import KeyFooter
 from tui.line import Line, Role, paragraph
 from tui.lines import LineView
 from tui.live import Reading
@@ -78,7 +79,7 @@ class AuditScreen(FilteredScreen):
             yield AuditList(id="audit")
         yield LineView(id="panel")
         yield Input(placeholder="filter by words in change, actor, kind, text; esc clears", id="filter", compact=True)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Start in the list, and prove the chain."""

@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from orchestrator.core.locks import LockSession, TargetLocks
+from tui import going
 from tui.line import Line, Role, paragraph
 from tui.lines import LineView
 from tui.live import Host, Reading
@@ -88,7 +89,7 @@ class CancelModal(ModalScreen[str | None]):
         del read
         problem = self._problem(world)
         verdict = self.query_one("#verdict", Static)
-        verdict.update(problem or "ready")
+        verdict.update(problem or f"ready: {going.HOW}")
         verdict.set_class(bool(problem), "-blocked")
         self.query_one("#yes", Button).disabled = bool(problem)
 
@@ -110,7 +111,7 @@ class CancelModal(ModalScreen[str | None]):
 
     def on_input_submitted(self) -> None:
         """Enter goes on to the next field or button; it never says yes."""
-        self.focus_next()
+        going.on(self)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Yes only if nothing speaks against it at this very moment."""

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from orchestrator.core.status import Status
+from tui import going
 from tui.clipboard import Copied
 from tui.confirm import Answer, IntentModal
 from tui.gate import GateModal
@@ -83,6 +84,8 @@ class ChangeScreen(Screen[None]):
         def answered(answer: Answer | None) -> None:
             if answer is not None:
                 self.host.send(verb, status.change, answer.reason, answer.version)
+            else:
+                self.notify(f"{verb} {status.change}: {going.CANCELLED}", timeout=3, markup=False)
 
         self.app.push_screen(modal, answered)
 
@@ -98,6 +101,8 @@ class ChangeScreen(Screen[None]):
         def answered(asked: dict[str, Any] | None) -> None:
             if asked is not None:
                 self._tune(status.change, asked)
+            else:
+                self.notify(f"tune {status.change}: {going.CANCELLED}", timeout=3, markup=False)
 
         self.app.push_screen(TuneModal(status), answered)
 

@@ -17,6 +17,7 @@ from textual.widgets import Button, Input, Static
 
 from orchestrator.core.status import Status
 from orchestrator.core.view import StepView
+from tui import going
 from tui.intent import Intent, intent_lines, moved
 from tui.lines import LineView
 from tui.live import Host, Reading
@@ -89,7 +90,7 @@ class IntentModal(ModalScreen[Answer | None]):
     def _judge(self, world: World) -> None:
         problem = self.problem(world)
         verdict = self.query_one("#verdict", Static)
-        verdict.update(problem or f"ready to {self.intent.verb}")
+        verdict.update(problem or f"ready to {self.intent.verb}: {going.HOW}")
         verdict.set_class(bool(problem), "-blocked")
         self.query_one("#yes", Button).disabled = bool(problem)
 
@@ -115,7 +116,7 @@ class IntentModal(ModalScreen[Answer | None]):
 
     def on_input_submitted(self) -> None:
         """Enter goes on to the next field or button; it never says yes."""
-        self.focus_next()
+        going.on(self)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Yes only if nothing speaks against it at this very moment."""

@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer
 
 from orchestrator.core.errors import OrchError
 from orchestrator.core.status import Status
@@ -17,6 +16,7 @@ from state.model import EventRow
 from tui.change import ChangeScreen
 from tui.detailmodel import detail_lines
 from tui.header import Header
+from tui.keyfooter import KeyFooter
 from tui.line import Line, Role, paragraph
 from tui.lines import LineView
 from tui.live import Reading
@@ -52,7 +52,7 @@ class DetailScreen(ChangeScreen):
         """Header, text, keys."""
         yield Header()
         yield LineView(id="detail")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Start with what the list knew."""

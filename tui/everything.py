@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from state.machine import TERMINAL
+from tui import going
 from tui.detailmodel import counted
 from tui.line import Line, paragraph
 from tui.lines import LineView
@@ -85,7 +86,7 @@ class EverythingModal(ModalScreen[str | None]):
     def _judge(self, world: World) -> None:
         problem = self._problem(world)
         verdict = self.query_one("#verdict", Static)
-        verdict.update(problem or f"ready to {self._verb} everything")
+        verdict.update(problem or f"ready to {self._verb} everything: {going.HOW}")
         verdict.set_class(bool(problem), "-blocked")
         self.query_one("#yes", Button).disabled = bool(problem)
 
@@ -103,7 +104,7 @@ class EverythingModal(ModalScreen[str | None]):
 
     def on_input_submitted(self) -> None:
         """Enter goes on to the button; it never says yes."""
-        self.query_one("#yes", Button).focus()
+        going.on(self)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Yes only if nothing speaks against it at this very moment."""

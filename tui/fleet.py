@@ -11,10 +11,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from orchestrator.core.status import Status
 from state.model import EventRow
+from tui import going
 from tui.auditmodel import audit_lines
 from tui.change import ChangeScreen
 from tui.detail import DetailScreen
@@ -23,6 +24,7 @@ from tui.everything import EverythingModal
 from tui.filtering import FilteredScreen
 from tui.header import Header
 from tui.headermodel import together
+from tui.keyfooter import KeyFooter
 from tui.line import Line
 from tui.lines import LineView
 from tui.live import Reading
@@ -87,7 +89,7 @@ class FleetScreen(FilteredScreen):
         yield Input(
             placeholder="filter by words in id, title, state; enter keeps, esc clears", id="filter", compact=True
         )
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Start in the list."""
@@ -140,5 +142,7 @@ class FleetScreen(FilteredScreen):
         def answered(reason: str | None) -> None:
             if reason is not None:
                 self.host.send_all(verb, reason)
+            else:
+                self.notify(f"{verb} everything: {going.CANCELLED}", timeout=3, markup=False)
 
         self.app.push_screen(EverythingModal(verb), answered)

@@ -11,7 +11,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from orchestrator.core.status import Status
 from tui.change import ChangeScreen
@@ -19,6 +19,7 @@ from tui.detail import DetailScreen
 from tui.filtering import FilteredScreen
 from tui.gatesmodel import gate_panel, gates_heading, gates_lines, inbox
 from tui.header import Header
+from tui.keyfooter import KeyFooter
 from tui.lines import LineView
 from tui.live import Reading
 from tui.picklist import PickList
@@ -61,7 +62,7 @@ class GatesScreen(FilteredScreen):
         yield Input(
             placeholder="filter by words in id, title, gate; enter keeps, esc clears", id="filter", compact=True
         )
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Start in the list."""

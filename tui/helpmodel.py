@@ -40,7 +40,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "fleet": "Fleet: every change",
         "gates": "Gates: what waits for a word, and what it rests on",
         "locks": "Locks: who waits for whom on the targets",
-        "audit": "Audit: the history of all changes, and whether its chain is intact",
+        "audit": "Audit: who did what and when, for all changes, and whether the chain is intact",
     },
     "LOOK": {
         "open": "open the change",

@@ -10,7 +10,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Footer
 
 from orchestrator.core.locks import LockSession, TargetLocks
 from orchestrator.core.status import Status
@@ -18,6 +17,7 @@ from tui.cancel import CancelModal
 from tui.change import ChangeScreen
 from tui.detail import DetailScreen
 from tui.header import Header
+from tui.keyfooter import KeyFooter
 from tui.lines import LineView
 from tui.live import Reading
 from tui.locksmodel import Row, locks_heading, locks_lines, remedy, remedy_lines, rows, session_panel
@@ -53,7 +53,7 @@ class LocksScreen(ChangeScreen):
             yield names
             yield LocksList(id="locks")
         yield LineView(id="panel")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Start in the list."""

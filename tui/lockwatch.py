@@ -47,7 +47,7 @@ class LockWatch:
         began = self._monotonic()
         self._began.append(began)
         try:
-            seen = await in_thread(self._service.locks)
+            seen = await in_thread(self._look)
         except OrchError as error:
             seen = (TargetLocks("", trouble=error.message),)
         except Exception as error:
@@ -55,3 +55,6 @@ class LockWatch:
         finally:
             self._began.remove(began)
         self._seen, self._heard = seen, self._monotonic()
+
+    def _look(self) -> tuple[TargetLocks, ...]:
+        return self._service.locks()  # to name the service may load it, which the screen must not wait for

@@ -10,9 +10,9 @@ from typing import ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from tui.header import Header
+from tui.keyfooter import KeyFooter
 from tui.line import Line
 from tui.lines import LineView
 from tui.live import Host, Reading
@@ -33,7 +33,7 @@ class Page(Screen[None]):
         """Header, text, keys."""
         yield Header()
         yield LineView(id="page")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Start reading."""

@@ -10,13 +10,13 @@ from typing import ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from orchestrator.core.errors import OrchError
 from orchestrator.core.view import StepView
 from tui.clipboard import Copied
 from tui.detailmodel import rehearsal_lines, sql_lines
 from tui.header import Header
+from tui.keyfooter import KeyFooter
 from tui.line import Line, Role, line, paragraph
 from tui.lines import LineView
 from tui.live import Host, Reading
@@ -41,7 +41,7 @@ class SqlScreen(Screen[None]):
         """Header, text, keys."""
         yield Header()
         yield LineView(id="sql")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Start reading."""

@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from orchestrator.core.status import Status
+from tui import going
 from tui.detailmodel import backfill_lines
 from tui.line import Line, Role, paragraph
 from tui.lines import LineView
@@ -110,7 +111,7 @@ class TuneModal(ModalScreen[dict[str, Any] | None]):
 
     def on_input_submitted(self) -> None:
         """Enter goes on to the next field or button; it never says yes."""
-        self.focus_next()
+        going.on(self)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Yes only if nothing speaks against it at this very moment."""

@@ -53,12 +53,17 @@ def tui(
 
     collecting.rest()
     settings = configured(url, config)
-    from tui.app import run
-    from tui.preferences import preferences
-    from tui.terminal import leave
+    from tui import deferred, first
 
-    wanted = preferences(settings.tui, read_only=read_only, theme=theme, ascii_only=ascii_only, mouse=mouse)
-    code = run(settings, with_worker=with_worker, preferences=wanted)
+    with first.frame():
+        service = deferred.of(settings)
+        service.begin()
+        from tui.app import run
+        from tui.preferences import preferences
+        from tui.terminal import leave
+
+        wanted = preferences(settings.tui, read_only=read_only, theme=theme, ascii_only=ascii_only, mouse=mouse)
+        code = run(settings, with_worker=with_worker, preferences=wanted, service=service)
     leave(code)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from orchestrator.core.gate import GateStatus
@@ -61,7 +62,7 @@ TOGETHER = "everything is held: "
 """What the reason of a hold begins with that was set on all changes at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: a screen asks a thousand of them twice a second for what never changes
 class Status:
     """Where a Change stands, why, and what is missing.
 
@@ -105,7 +106,7 @@ class Status:
         running = [s for s in self.steps if s.error and s.status is StepStatus.RUNNING]
         return running[-1] if running else None
 
-    @property
+    @cached_property
     def attention(self) -> Attention:
         """The word of the STATE column."""
         if self.state in TERMINAL:

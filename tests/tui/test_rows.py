@@ -1,8 +1,7 @@
-"""Rows are what a list of them would be, built only when looked at; a deferred service is made once."""
+"""Rows are what a list of them would be, built only when looked at."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from state.model import State
 from tests.tui.fakes import FakeService, fleet, status
 from tests.tui.harness import piloted, running, until_text
-from tui.deferred import Deferred
 from tui.fleet import FleetList
 from tui.line import Line, Role
 from tui.rows import Rows
@@ -79,24 +77,3 @@ async def test_an_answer_that_differs_only_in_figures_is_shown() -> None:
         moved = service.changes["users-email-citext"].backfills[0]
         service.change("users-email-citext", backfills=(replace(moved, rows_done=45_000_000),))
         await until_text(pilot, app, "90.0%")
-
-
-def test_the_service_is_made_once_by_whoever_asks_first() -> None:
-    made_: list[FakeService] = []
-
-    def make() -> FakeService:
-        made_.append(FakeService())
-        return made_[-1]
-
-    unused = Deferred(make)
-    unused.close()
-    assert made_ == []
-    shared = Deferred(make)
-    threads = [threading.Thread(target=shared.statuses) for _ in range(8)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    shared.close()
-    assert len(made_) == 1
-    assert made_[0].closed
