@@ -5,12 +5,13 @@ Why it exists: this is the one path by which production is touched, for the CLI 
 
 from __future__ import annotations
 
-from orchestrator import compiling, gates, statuses
+from orchestrator import compiling, deployed, gates, statuses
+from orchestrator.core.errors import Stale
 from orchestrator.core.gate import GateStatus, Requirement, refusal
 from orchestrator.core.ports import Target
 from orchestrator.core.progress import Listener
 from orchestrator.core.reading import Usage
-from orchestrator.engine import runner
+from orchestrator.engine import ddl, runner
 from orchestrator.engine.lease import TTL
 from orchestrator.engine.reconcile import reconcile
 from orchestrator.engine.run import Run
@@ -41,6 +42,11 @@ def phase(
         if run.change.state in WORKING:
             run.stop_if_held()
         was = run.change.state
+        if (contract := deployed.contracted(run)) is not None:
+            _adopt_contract(run, contract, break_glass)
+            return
+        if run.change.state is State.CONTRACTING:
+            _past_purge(run)
         reconcile(run, _Asked(captured))
         if run.change.state in WORKING:
             _go_on(run)
@@ -71,15 +77,59 @@ def _go_on(run: Run) -> None:
 
 
 def _next_phase(run: Run, break_glass: str | None, captured: Usage | None) -> None:
-    if run.change.state is State.PLANNED:
-        compiling.still_fits(run.change, run.target)
+    found = _expanded(run) if run.change.state is State.PLANNED else None
     if _pass_empty(run):
         return
     gate = GATE_AHEAD[run.change.state]
     _open(run, gate, break_glass, captured)
+    if (found := found or _told(run, gate)) is not None:
+        deployed.record(run, gate, found)
     runner.start(run)
     runner.work(run)
     _pass_empty(run)
+
+
+def _expanded(run: Run) -> deployed.Witness | None:
+    """See that the Plan still fits; where the team's tool has deployed expand since, who did. Raises Stale, Indeterminate."""
+    try:
+        compiling.still_fits(run.change, run.target)
+    except Stale as stale:
+        return deployed.expanded(run, stale)
+    return None
+
+
+def _told(run: Run, gate: GateName) -> deployed.Witness | None:
+    """Who says that a later phase is deployed. It is gone through all the same: Steps that are done are not sent again."""
+    found = deployed.witness(run, gate)
+    return found if found is not None and found.whole and not found.trouble else None
+
+
+def _adopt_contract(run: Run, contract: deployed.Contract, break_glass: str | None) -> None:
+    """Record a contract that somebody else deployed: in order where its gate stood open, else with its glass broken.
+
+    Its Checks cannot be asked any more, since what they compare is parked. Raises Indeterminate.
+    """
+    run.stop_if_held()
+    with run.registry.reading() as connection:
+        missing = statuses.gate(known.one(connection, run.change.id), GateName.CONTRACT).missing
+    names = [need.name for need in missing]
+    if missing and break_glass is None:
+        raise deployed.unproved(run, contract, names)
+    if missing:
+        data = {"reason": break_glass, "gate": GateName.CONTRACT.value, "skipped": names, "deployed": True}
+        run.change = run.registry.record(run.change.id, Event.BREAK_GLASS, data, fence=run.lease.fence)
+    if (found := deployed.witness(run, GateName.CONTRACT)) is not None:
+        deployed.record(run, GateName.CONTRACT, found)
+    runner.start(run)
+    _past_purge(run)
+    runner.work(run)
+    _pass_empty(run)
+
+
+def _past_purge(run: Run) -> None:
+    """Leave the marker of each park that somebody else has purged: it alone tells that from a park that never was."""
+    for planned in deployed.purged(run):
+        ddl.remember(run, planned)
 
 
 def _pass_empty(run: Run) -> bool:

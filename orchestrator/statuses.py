@@ -68,6 +68,7 @@ def status(known: Known, *, full: bool, control: Mapping[str, Any] | None = None
         rung=ramp.standing(known.steps, known.now) if row.state is State.SWITCHING else None,
         taken_back=known.taken_back,
         glass=known.glass,
+        deployed=known.deployed,
         rehearsed=known.rehearsed,
     )
 

@@ -38,6 +38,7 @@ from state.model import (
     ChangeRow,
     ComparisonRow,
     Deploy,
+    Deployment,
     Event,
     EventRow,
     Evidence,
@@ -77,7 +78,8 @@ class Known:
     ``rests_since`` is when it came to where it is, ``taken_back`` whether somebody's undo brought it there;
     ``now`` the Registry's clock; ``asked`` whether ``advance`` was asked for
     after evidence was taken last; ``tuned`` what the backfill is held to instead of what the file says; ``freezes`` are those
-    that bind it, ``deploys`` what was attested since it came to where it is; ``glass`` where somebody broke it; ``outdated``
+    that bind it, ``deploys`` what was attested since it came to where it is; ``glass`` where somebody broke it,
+    ``deployed`` the phases that another tool was found to have deployed; ``outdated``
     is what the last approver saw whose approval of the gate ahead other findings have voided, ``rehearsed`` its last rehearsal.
     """
 
@@ -96,6 +98,7 @@ class Known:
     freezes: tuple[Freeze, ...] = ()
     deploys: tuple[Deploy, ...] = ()
     glass: tuple[Glass, ...] = ()
+    deployed: tuple[Deployment, ...] = ()
     outdated: Evidence | None = None
     rehearsed: Rehearsed | None = None
 
@@ -213,6 +216,7 @@ def _words(
 ) -> dict[str, dict[str, Any]]:
     """What only the history keeps, by Change."""
     tuned, deploys, glass = queries.tuned(told), queries.deploys(told), queries.glasses(told)
+    deployed = queries.deployments(told)
     rehearsed, frozen = queries.rehearsals(told), freezes.standing(told, now)
     return {
         change.id: {
@@ -220,6 +224,7 @@ def _words(
             "freezes": tuple(each for each in frozen if each.target in (None, change.target)),
             "deploys": tuple(each for each in deploys.get(change.id, ()) if each.at >= since.get(change.id, now)),
             "glass": tuple(glass.get(change.id, ())),
+            "deployed": tuple(deployed.get(change.id, ())),
             "rehearsed": rehearsed.get(change.id),
         }
         for change in changes

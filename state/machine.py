@@ -100,6 +100,7 @@ _STANDS: dict[tuple[State | None, Event], Edge] = {
     **_standing((E.HELD, E.RESUMED), _LIVE, "a hold was set or lifted"),
     **_standing((E.TUNED,), _LIVE, "what the backfill is held to was changed"),
     **_standing((E.DEPLOYED,), _LIVE, "a deploy was attested"),
+    **_standing((E.PHASE_DEPLOYED,), GATE_AHEAD, "the phase ahead was found deployed by the team's own migration tool"),
     **_standing((E.REHEARSED,), _LIVE, "the change was taken through on a copy"),
 }
 

@@ -97,6 +97,7 @@ class Event(StrEnum):
     REQUESTED = "advance.requested"
     TUNED = "backfill.tuned"
     DEPLOYED = "deploy.attested"
+    PHASE_DEPLOYED = "phase.deployed"
     REHEARSED = "rehearsal.recorded"
     BREAK_GLASS = "break_glass.used"
 
@@ -161,6 +162,16 @@ class Glass:
     reason: str
     skipped: tuple[str, ...]
     actor: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A phase that was found deployed: ``by`` which tool (or whose word), ``version`` as that calls it, found ``at``."""
+
+    phase: str
+    by: str
+    version: str
     at: datetime
 
 

@@ -22,6 +22,7 @@ from state.model import (
     BackfillRow,
     ChangeRow,
     Deploy,
+    Deployment,
     Event,
     EventRow,
     Evidence,
@@ -286,6 +287,7 @@ SAID = (
     Event.TUNED,
     Event.REPLANNED,
     Event.DEPLOYED,
+    Event.PHASE_DEPLOYED,
     Event.BREAK_GLASS,
     Event.REHEARSED,
     RegistryEvent.FROZEN,
@@ -321,6 +323,16 @@ def deploys(events: Iterable[EventRow]) -> dict[str, list[Deploy]]:
             deploy, version, url = (event.data.get(name) for name in ("deploy", "version", "url"))
             attested = Deploy(str(deploy), str(version), url, event.actor, datetime.fromisoformat(event.at))
             found.setdefault(event.change_id, []).append(attested)
+    return found
+
+
+def deployments(events: Iterable[EventRow]) -> dict[str, list[Deployment]]:
+    """Which phases of each Change another tool was found to have deployed, in order."""
+    found: dict[str, list[Deployment]] = {}
+    for event in events:
+        if event.kind == Event.PHASE_DEPLOYED.value:
+            phase, by, at = (str(event.data.get(name)) for name in ("phase", "by", "at"))
+            found.setdefault(event.change_id, []).append(Deployment(phase, by, at, datetime.fromisoformat(event.at)))
     return found
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 from psycopg import sql
 
+from orchestrator.core.errors import PlanRefused
 from orchestrator.embedded import Server
 from tests.service.world import copies, copy, initialised, module_world, ready, template, world
 from tests.support.server import shared_server
@@ -26,6 +27,19 @@ _numbers = itertools.count(1)
 
 settings.register_profile("orch", deadline=None)  # how long an example takes says nothing about it being right
 settings.load_profile("orch")
+
+
+@pytest.fixture(autouse=True)
+def every_refusal_names_a_way_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is refused a plan is told what to do instead, whatever the test is about."""
+    refuse = PlanRefused.__init__
+
+    def refused(self: PlanRefused, reason: str, way: str) -> None:
+        assert reason.strip(), "a refusal without a reason"
+        assert way.strip(), f"no way around: {reason}"
+        refuse(self, reason, way)
+
+    monkeypatch.setattr(PlanRefused, "__init__", refused)
 
 
 @pytest.fixture(scope="session")

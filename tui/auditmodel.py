@@ -88,7 +88,7 @@ def _role(kind: str) -> Role:
         "registry.behind",
     ):
         return Role.BAD
-    if kind.startswith(("hold.", "abort.", "undo.", "freeze.")):
+    if kind.startswith(("hold.", "abort.", "undo.", "freeze.", "phase.deployed")):
         return Role.WARN
     return Role.GOOD if kind == "gate.approved" else Role.PLAIN
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.core.gate import EVIDENCE_MAX_AGE
-from orchestrator.core.status import Status, broken, rehearsal_words
+from orchestrator.core.status import Status, broken, ran_elsewhere, rehearsal_words
 from orchestrator.core.view import StepView
 from state.model import Approval, EventRow, Phase, State, StepRow, StepStatus, Verdict
 from tui.backfillmodel import Rates, backfill_panel
@@ -111,6 +111,8 @@ def _now_lines(status: Status, width: int, live: bool) -> list[Line]:
         lines += paragraph(width, text, Role.MUTED, lead=("   ", Role.PLAIN))
     for glass in status.glass:
         lines += paragraph(width, f"GLASS BROKEN: {broken(glass)}", Role.BAD, lead=(" ✖ ", Role.BAD))
+    for found in status.deployed:
+        lines += paragraph(width, ran_elsewhere(found), lead=("   ", Role.PLAIN))
     lines += rehearsal_lines(status, width)
     if status.rejected_rows:
         rows = counted(status.rejected_rows, "rejected row")

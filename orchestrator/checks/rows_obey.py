@@ -13,14 +13,20 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from orchestrator.checks import _sql
 from orchestrator.checks._judge import compared
 from orchestrator.core.catalog import TableName
-from orchestrator.core.partitioned import CreatePartitionedIndex
+from orchestrator.core.partitioned import (
+    AddPartitionedForeignKey,
+    CreatePartitionedIndex,
+    DropPartitionedForeignKey,
+    DropPartitionedIndex,
+)
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Examiner, Seen
 from orchestrator.core.step import AddConstraint, AddExclusion, CreateIndex, DropConstraint, DropIndex, RelaxNotNull
 from orchestrator.core.sync import Rule
 from state.model import Finding, GateName
 
-_ADDING = (AddConstraint, AddExclusion, CreateIndex, CreatePartitionedIndex)
+_ADDING = (AddConstraint, AddExclusion, CreateIndex, CreatePartitionedIndex, AddPartitionedForeignKey)
+_LIFTING = (RelaxNotNull, DropConstraint, DropIndex, DropPartitionedIndex, DropPartitionedForeignKey)
 
 
 class RowsObey:
@@ -41,7 +47,7 @@ def lifted(plan: Plan, phases: Sequence[str], reader: Examiner) -> Iterator[Find
     """One Finding per constraint that some phases lifted, and that comes back when they are undone."""
     for planned in plan.of(*phases):
         step = planned.step
-        if not isinstance(step, RelaxNotNull | DropConstraint | DropIndex) or step.rule is None:
+        if not isinstance(step, _LIFTING) or step.rule is None:
             continue
         if reader.observe(step, "").seen is not Seen.ABSENT:
             name = f"{step.column} is not null" if isinstance(step, RelaxNotNull) else step.name

@@ -84,9 +84,16 @@ def source_of(file: str, url: str | None, config: str | None) -> str:
     if over or len(written) != 1:
         for line in told(found, written):
             note(line)
-        many = f"takes {len(written)} changes, each submitted when the one before is completed"
-        what = f"{len(over)} of its statements would not come along" if over else many if written else "needs no change"
-        raise Invalid(f"{file} is not submitted: it {what}" if not over else f"{file} is not submitted: {what}", _NEXT)
+        if over:
+            raise Invalid(f"{file} is not submitted: {len(over)} of its statements would not come along", _NEXT)
+        if not written:
+            raise Invalid(f"{file} is not submitted: it needs no change", _NEXT)
+        raise Invalid(
+            f"{file} is not submitted: it takes {len(written)} changes, each submitted when the one before is completed and the"
+            " application uses what that has made",
+            f"orch convert {file} --out DIR, then "
+            + ", then ".join(f"orch submit DIR/{each.change}.yaml" for each in written),
+        )
     return written[0].text
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from orchestrator.cli.text import clean, paint, wrapped
 from orchestrator.core.duration import words
-from orchestrator.core.status import Attention, Status, broken, rehearsal_words
+from orchestrator.core.status import Attention, Status, broken, ran_elsewhere, rehearsal_words
 from state.model import BackfillRow, ComparisonRow, StepRow, StepStatus, Verdict
 
 _ATTENTION = {
@@ -74,6 +74,8 @@ def _head(status: Status) -> list[str]:
         lines.append(f"evidence   {status.gate.evidence_sha256}")
     for glass in status.glass:
         lines += [paint(each, "red") for each in wrapped(broken(glass), 11, "GLASS")]
+    for found in status.deployed:
+        lines += wrapped(ran_elsewhere(found), 11, "deployed")
     if status.hold:
         held = f"{status.hold.reason} ({status.hold.actor}, {status.hold.at:%Y-%m-%d %H:%M}Z)"
         lines += wrapped(held, 11, "hold")

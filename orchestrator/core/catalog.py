@@ -251,12 +251,14 @@ class Partition:
 class Partitioning:
     """How a table is partitioned, itself and below: ``columns`` decide to which partition a row belongs.
 
-    ``expressions`` says that one of the keys is more than columns.
+    ``expressions`` says that one of the keys is more than columns, ``not_valid`` that a foreign key of it can be NOT VALID
+    (PostgreSQL 18).
     """
 
     columns: tuple[str, ...] = ()
     expressions: bool = False
     partitions: tuple[Partition, ...] = ()
+    not_valid: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +303,9 @@ class Table:
             if column.name == name:
                 return column
         near = difflib.get_close_matches(name, [column.name for column in self.columns], 3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(c.name for c in self.columns)}"
+        hint = (
+            f"did you mean {' or '.join(near)}?" if near else f"name one of {', '.join(c.name for c in self.columns)}"
+        )
         raise PlanRefused(f"table {self.name} has no column {name!r}", hint)
 
     def has(self, name: str) -> bool:

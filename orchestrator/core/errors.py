@@ -32,7 +32,10 @@ class Unreachable(Invalid):
 
 
 class PlanRefused(Invalid):
-    """The change cannot be planned safely against this catalog. Names the reason and the way around."""
+    """The change cannot be planned safely against this catalog: for what ``reason``, and the ``way`` around."""
+
+    def __init__(self, reason: str, way: str) -> None:
+        super().__init__(reason, way)
 
 
 class Waiting(OrchError):

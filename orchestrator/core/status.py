@@ -20,6 +20,7 @@ from state.model import (
     Approval,
     BackfillRow,
     ComparisonRow,
+    Deployment,
     Evidence,
     GateName,
     Glass,
@@ -91,6 +92,7 @@ class Status:
     rung: Rung | None = None
     taken_back: bool = False
     glass: tuple[Glass, ...] = ()
+    deployed: tuple[Deployment, ...] = ()
     rehearsed: Rehearsed | None = None
 
     @property
@@ -178,6 +180,7 @@ class Status:
             "ramp": _rung(self.rung),
             "rehearsal": _rehearsal(self),
             "glass": [_glass(each) for each in self.glass],
+            "deployed": [_deployed(each) for each in self.deployed],
         }
         if steps:
             shape["steps"] = [_step(row) for row in self.steps]
@@ -228,6 +231,15 @@ def _glass(glass: Glass) -> dict[str, Any]:
         "skipped": list(glass.skipped),
         "at": glass.at.isoformat(),
     }
+
+
+def _deployed(found: Deployment) -> dict[str, Any]:
+    return {"phase": found.phase, "by": found.by, "version": found.version, "at": found.at.isoformat()}
+
+
+def ran_elsewhere(found: Deployment) -> str:
+    """Which phase was deployed by which tool."""
+    return f"{found.phase} was deployed by {found.by}, {found.version}, found at {found.at:%Y-%m-%d %H:%M}Z"
 
 
 def broken(glass: Glass) -> str:

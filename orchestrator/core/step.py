@@ -15,7 +15,12 @@ from orchestrator.core.enumstep import AddEnumValue, CreateEnum, PurgeEnum
 from orchestrator.core.identitystep import MakeIdentity, NumberColumn
 from orchestrator.core.keys import MoveDefault, SwapPrimaryKey
 from orchestrator.core.newtable import Bound, Computed, NewCheck, NewColumn, NewKey, NewReference
-from orchestrator.core.partitioned import CreatePartitionedIndex, DropPartitionedIndex
+from orchestrator.core.partitioned import (
+    AddPartitionedForeignKey,
+    CreatePartitionedIndex,
+    DropPartitionedForeignKey,
+    DropPartitionedIndex,
+)
 from orchestrator.core.sync import Argument, Conversion, Rule, Sync
 from orchestrator.core.viewstep import CreateSchema, CreateView, DropSchema, DropView, RenameColumn, RenameTable
 
@@ -431,6 +436,8 @@ Step = (
     | RenameTable
     | CreatePartitionedIndex
     | DropPartitionedIndex
+    | AddPartitionedForeignKey
+    | DropPartitionedForeignKey
     | CreateSchema
     | RenameColumn
     | DropView

@@ -14,6 +14,7 @@ from orchestrator.core import ramp
 from orchestrator.core.duration import words
 from orchestrator.core.errors import Invalid, LeaseLost, OrchError, Waiting
 from orchestrator.core.keys import SwapPrimaryKey
+from orchestrator.core.partitioned import DropPartitionedIndex
 from orchestrator.core.plan import Plan, PlannedStep, parse_plan
 from orchestrator.core.ports import ConnectionLost, Fenced, LockNotGranted, Seen, Target, TargetError
 from orchestrator.core.progress import Listener
@@ -52,6 +53,7 @@ _LASTING = (
     RenameTable,
     DropConstraint,
     DropIndex,
+    DropPartitionedIndex,
     SwapIndex,
     SwapPrimaryKey,
 )

@@ -6,9 +6,10 @@ Why it exists: what must be told beside a migration (which phase, what going bac
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from orchestrator.core.exported import Exported, Unit
 
@@ -28,12 +29,37 @@ Files = dict[str, str]
 Write = Callable[[Exported, Start], Files]
 
 
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a tool's own table says: the Units (by number) that it has run, ``at`` in words, and what is wrong with it."""
+
+    units: frozenset[int]
+    at: str
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The table in which a tool keeps what it has run; ``columns`` tell it from another tool's table of that name.
+
+    ``read`` understands its rows (``columns`` in order); None where they say nothing of this Change.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    read: Callable[[Exported, Sequence[Row]], Ledger | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A plug-in of this room. ``how`` says in a sentence how its files are run."""
+    """A plug-in of this room. ``how`` says in a sentence how its files are run; ``history`` is where it keeps that they were."""
 
     write: Write
     how: str
+    history: History | None = None
 
 
 def numbered(exported: Exported) -> Iterator[tuple[int, str, str, Unit]]:

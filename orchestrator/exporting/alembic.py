@@ -7,9 +7,10 @@ moment through every scan that follows. An empty autocommit block ends what came
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from orchestrator.core.exported import Exported, Unit
-from orchestrator.exporting._model import Files, Start, Tool, numbered
+from orchestrator.exporting._model import Files, History, Ledger, Row, Start, Tool, numbered
 
 _FILE = '''"""{title}
 
@@ -55,10 +56,24 @@ def _write(exported: Exported, start: Start) -> Files:
     files: Files = {}
     before = start.after
     for number, folder, name, unit in numbered(exported):
-        revision = hashlib.sha256(f"{exported.plan_sha256}:{number}".encode()).hexdigest()[:12]
+        revision = _revision(exported, number)
         files[f"{folder}/{revision}_{name}.py"] = _text(unit, revision, before)
         before = revision
     return files
+
+
+def _revision(exported: Exported, number: int) -> str:
+    return hashlib.sha256(f"{exported.plan_sha256}:{number}".encode()).hexdigest()[:12]
+
+
+def _read(exported: Exported, rows: Sequence[Row]) -> Ledger | None:
+    """The table holds heads only: a revision stands for all that come before it. Those that come after it hide it."""
+    numbers = {_revision(exported, number): number for number in range(1, len(exported.units) + 1)}
+    found = [str(row[0]) for row in rows if row[0] in numbers]
+    if not found:
+        return None
+    last = max(found, key=numbers.__getitem__)
+    return Ledger(frozenset(range(1, numbers[last] + 1)), f"revision {last}")
 
 
 def _text(unit: Unit, revision: str, before: str | None) -> str:
@@ -98,4 +113,5 @@ def _literal(statement: str) -> str:
 plugin = Tool(
     _write,
     "Copy a phase's revisions into versions/, and alembic upgrade head; --after names the revision that the first follows.",
+    History("alembic_version", ("version_num",), _read),
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.core.catalog import Constraint, Index, Table, TableName
 from orchestrator.core.errors import PlanRefused
+from orchestrator.core.partitioned import AddPartitionedForeignKey, CreatePartitionedIndex, PartitionedKey
 from orchestrator.core.plan import PlannedStep, Settings
 from orchestrator.core.step import AddConstraint, AttachConstraint, CreateIndex, GiveUp, ValidateConstraint
 from orchestrator.core.sync import Rule
@@ -28,9 +29,25 @@ def added(
     table: Table, name: str, definition: str, rule: Rule, references: TableName | None = None
 ) -> Iterator[PlannedStep]:
     """Hold new rows to it, then prove it of the rows that are there; both in contract."""
+    if references is not None and by_partition(table):
+        each = AddPartitionedForeignKey(table.name, name, definition, references, rule=rule)
+        yield PlannedStep("contract", each, by_partition_words(table, name))
+        return
     add = AddConstraint(table.name, name, definition, references=references, rule=rule)
     yield PlannedStep("contract", add, f"hold new rows of {table.name} to {name}")
     yield PlannedStep("contract", ValidateConstraint(table.name, name), f"prove {name} for all rows of {table.name}")
+
+
+def by_partition(table: Table) -> bool:
+    """Whether a foreign key of the table can be had partition by partition only, since it cannot be NOT VALID as a whole."""
+    return table.partitioning is not None and not table.partitioning.not_valid
+
+
+def by_partition_words(table: Table, name: str) -> str:
+    """What that is called for people."""
+    return (
+        f"hold new rows of {table.name} to {name} and prove it for all rows, partition by partition, then of the whole"
+    )
 
 
 def notes(table: Table, name: str, breaks: str, back: str = "drop_constraint") -> tuple[str, ...]:
@@ -48,10 +65,31 @@ def key(
     for column in (*columns, *include):
         table.column(column)
     rule = Rule("unique", key_of(table), tuple(columns))
+    if table.partitioning is not None:
+        yield PlannedStep(
+            "contract", _in_partitions(table, name, columns, include, rule, primary), _words(table, name, primary)
+        )
+        return
     build = CreateIndex(table.name, name, tuple(columns), tuple(include), unique=True, rule=rule)
     yield PlannedStep("contract", build, f"build {name} on {table.name} concurrently")
     attach = AttachConstraint(table.name, name, _key_definition(columns, include, primary), primary)
     yield PlannedStep("contract", attach, f"make {name} a {'primary key' if primary else 'unique constraint'}")
+
+
+def _in_partitions(
+    table: Table, name: str, columns: Sequence[str], include: Sequence[str], rule: Rule, primary: bool
+) -> CreatePartitionedIndex:
+    unique_in_partitions(table, columns, name)
+    where = f"{quoted(table.name.schema)}.{quoted(table.name.name)}"
+    index = f"CREATE UNIQUE INDEX {quoted(name)} ON {where} USING btree ({_listed(columns)})"
+    index += f" INCLUDE ({_listed(include)})" if include else ""
+    made = PartitionedKey(_key_definition(columns, include, primary), primary)
+    return CreatePartitionedIndex(table.name, name, index, rule=rule, key=made)
+
+
+def _words(table: Table, name: str, primary: bool) -> str:
+    what = "a primary key" if primary else "a unique constraint"
+    return f"build {name} on {table.name} concurrently, partition by partition, and make {what} of it"
 
 
 def _key_definition(columns: Sequence[str], include: Sequence[str], primary: bool) -> str:
@@ -66,6 +104,24 @@ def _listed(names: Sequence[str]) -> str:
 def quoted(name: str) -> str:
     """An identifier in a definition, which the dialect parses."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def unique_in_partitions(table: Table, columns: Sequence[str], name: str) -> None:
+    """Refuse what a partitioned table cannot keep unique: each partition only knows its own rows. Raises PlanRefused."""
+    if table.partitioning is None:
+        return
+    if table.partitioning.expressions:
+        raise PlanRefused(
+            f"{table.name} is partitioned by an expression: PostgreSQL keeps nothing unique over its partitions",
+            "keep it unique in a table beside it, or partition by a column",
+        )
+    missing = [column for column in table.partitioning.columns if column not in columns]
+    if missing:
+        raise PlanRefused(
+            f"{table.name} is partitioned by {', '.join(missing)}, which {name} does not have:"
+            " PostgreSQL keeps rows unique within a partition only",
+            f"add {', '.join(missing)} to its columns, or keep it unique in a table beside it",
+        )
 
 
 def index_of(table: Table, name: str) -> Index:
@@ -87,7 +143,7 @@ def constraint_of(table: Table, name: str) -> Constraint:
 
 def _known(names: Iterable[str]) -> str:
     listed = ", ".join(sorted(names))
-    return f"it has {listed}" if listed else "it has none"
+    return f"name one of {listed}" if listed else "leave the operation out, since it has none"
 
 
 def not_relied_on(table: Table, index: str, replica_identity: bool) -> None:

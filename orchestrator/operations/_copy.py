@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from orchestrator.core.catalog import Catalog, Column, Constraint, Index, Table
+from orchestrator.core.catalog import Column, Constraint, Index, Table
+from orchestrator.core.partitioned import AddPartitionedForeignKey
 from orchestrator.core.plan import Draft, PhaseName, PlannedStep, Settings
 from orchestrator.core.step import (
     AddColumn,
@@ -26,7 +27,7 @@ from orchestrator.core.step import (
     ValidateConstraint,
 )
 from orchestrator.core.sync import Conversion, Mirror, Part, Rule
-from orchestrator.operations import _table
+from orchestrator.operations import _constraint, _table
 from orchestrator.operations._index import built
 from orchestrator.operations._model import key_of, shortened, trigger_name
 
@@ -80,11 +81,10 @@ class Copy:
         return shortened(self.new, f"_nn_{self.sync_id[:6]}")
 
 
-def preconditions(catalog: Catalog, table: Table, column: Column) -> None:
+def preconditions(table: Table, column: Column) -> None:
     """Everything that would stop the copy later. Raises PlanRefused."""
     _table.synced(table, partitioned=True)
     _table.whole_column(table, column)
-    _table.foreign_keys_not_valid(catalog, table, _table.own_constraints(table, column))
     _table.plain_column(table, column)
     _table.not_in_sync(table, column)
     _table.not_unique(table, column)
@@ -184,12 +184,30 @@ def constraints(copy: Copy, found: Iterable[Constraint], phase: PhaseName) -> It
     table, renamed = copy.table.name, (copy.old.name, copy.new)
     for constraint in found:
         name = copy.named(constraint.name)
+        if constraint.references is not None and _constraint.by_partition(copy.table):
+            yield _by_partition(copy, constraint, phase)
+            continue
         add = AddConstraint(table, name, constraint.definition, renamed, comment=constraint.comment)
         yield PlannedStep(phase, add, f"add {name}, the twin of {constraint.name}, not yet validated")
         if constraint.validated:
             yield PlannedStep(phase, ValidateConstraint(table, name), f"validate {name}")
     if copy.old.not_null:
         yield from not_null(copy.table, copy.new, copy.proof, phase)
+
+
+def _by_partition(copy: Copy, constraint: Constraint, phase: PhaseName) -> PlannedStep:
+    name = copy.named(constraint.name)
+    assert constraint.references is not None  # noqa: S101 - asked before
+    add = AddPartitionedForeignKey(
+        copy.table.name,
+        name,
+        constraint.definition,
+        constraint.references,
+        (copy.old.name, copy.new),
+        comment=constraint.comment,
+    )
+    words = f"add {name}, the twin of {constraint.name}, and validate it, partition by partition"
+    return PlannedStep(phase, add, words)
 
 
 def not_null(

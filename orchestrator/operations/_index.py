@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from orchestrator.core.asked import Question
 from orchestrator.core.catalog import NO_EXTRAS, Catalog, IndexExtras, Table
-from orchestrator.core.errors import PlanRefused
 from orchestrator.core.partitioned import CreatePartitionedIndex, DropPartitionedIndex
 from orchestrator.core.step import CreateIndex, DropIndex, Step
 from orchestrator.core.sync import Rule
@@ -97,7 +96,7 @@ class Asked:
         words += f" ON {quoted(table.name.schema)}.{quoted(table.name.name)} USING {quoted(self.method)}"
         words += f" ({_listed(key if isinstance(key, Key) else Key(column=key) for key in self.keys)})"
         words += f" INCLUDE ({', '.join(map(quoted, self.include))})" if self.include else ""
-        words += f" WITH ({', '.join(map(_option, self.options))})" if self.options else ""
+        words += f" WITH ({', '.join(map(spelled_option, self.options))})" if self.options else ""
         return words + (f" WHERE (\n{self.where}\n)" if self.where is not None else "")
 
 
@@ -127,25 +126,7 @@ def build_words(table: Table, name: str) -> str:
     return f"build {name} on {table.name} concurrently" + (", partition by partition" if table.partitioning else "")
 
 
-def unique_in_partitions(table: Table, columns: Sequence[str], name: str) -> None:
-    """Refuse what a partitioned table cannot keep unique: each partition only knows its own rows. Raises PlanRefused."""
-    if table.partitioning is None:
-        return
-    if table.partitioning.expressions:
-        raise PlanRefused(
-            f"{table.name} is partitioned by an expression: PostgreSQL keeps nothing unique over its partitions",
-            "keep it unique in a table beside it, or partition by a column",
-        )
-    missing = [column for column in table.partitioning.columns if column not in columns]
-    if missing:
-        raise PlanRefused(
-            f"{table.name} is partitioned by {', '.join(missing)}, which {name} does not have:"
-            " PostgreSQL keeps rows unique within a partition only",
-            f"add {', '.join(missing)} to its columns, or keep it unique in a table beside it",
-        )
-
-
-def _option(option: str) -> str:
+def spelled_option(option: str) -> str:
     """A storage parameter as the server spells it in a definition: its value is a text."""
     name, value = option.split("=", 1)
     return f"{name}='{value}'"

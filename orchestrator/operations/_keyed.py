@@ -54,7 +54,11 @@ def foreign_keys(table: Table, column: str, key: Table, to: str) -> tuple[Constr
 
 def preconditions(catalog: Catalog, table: Table, column: Column, *, is_key: bool) -> Primary | None:
     """Everything that would stop it later; the primary key of which the column is a part. Raises PlanRefused."""
-    _table.synced(table)
+    _table.synced(
+        table,
+        partitioned="by sql:, make a new table with the key's new type, partitioned alike, and carry the rows over, partition by"
+        " partition",
+    )
     _table.at_rest(table)
     _table.no_dependents(table, column)
     _table.may_be_null(catalog, table, column)

@@ -20,7 +20,7 @@ from orchestrator.operations._model import identity, key_of, shortened
 
 def draft(table: Table, column: AddColumn, settings: Settings, *, always: bool) -> Draft:
     """All Steps. Raises PlanRefused."""
-    _table.alone(table)
+    _table.alone(table, partitioned="make a sequence by sql:, and add the column with default: nextval of it")
     if table.rules:
         _table.synced(table)
     sync_id = identity(settings.change_id, table, column.column)

@@ -79,6 +79,7 @@ class Regroup:
         table = catalog.table(self.spelled)
         olds = tuple(table.column(name) for name in self.olds)
         _refuse(catalog, table, olds, self.news)
+        self._null_stays(catalog, table, olds)
         for column, question in self.defaults():
             checked_default(catalog, question, what=f"{table.name}.{column}")
         mirror = self._mirror(catalog, table, olds, settings, sync_id)
@@ -91,6 +92,15 @@ class Regroup:
             *_contract(table, mirror, self.news, settings),
         )
         return Draft(steps, tuple(_notes(table, olds, mirror)))
+
+    def _null_stays(self, catalog: Catalog, table: Table, olds: tuple[Column, ...]) -> None:
+        """Where some column of a shape always has a value, a shape of NULLs was left out, and never written."""
+        if not any(old.not_null for old in olds):
+            for new in self.news:
+                _table.null_stays(catalog, table, self.up_question(new), f"up of {table.name}.{new.column}")
+        if not any(new.not_null for new in self.news):
+            for column, sql in self.down or ():
+                _table.null_stays(catalog, table, self.down_question(column, sql), f"down of {table.name}.{column}")
 
     def _mirror(
         self, catalog: Catalog, table: Table, olds: tuple[Column, ...], settings: Settings, sync_id: str
@@ -149,9 +159,8 @@ def _only(what: str, found: Iterable[str], allowed: tuple[str, ...]) -> None:
 
 
 def _refuse(catalog: Catalog, table: Table, olds: tuple[Column, ...], news: tuple[Wanted, ...]) -> None:
-    _table.writable(table)
     for old in olds:
-        preconditions(catalog, table, old)
+        preconditions(table, old)
         _table.may_be_null(catalog, table, old)
         _nothing_speaks_of(table, old)
         if old.sequence is not None:

@@ -6,7 +6,6 @@ Each obstacle is named with the reason and the way around.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
 from orchestrator.core.asked import Question
@@ -93,7 +92,7 @@ def whole_column(table: Table, column: Column, *kinds: str) -> None:
     if table.partitioning is not None and column.name in table.partitioning.columns:
         raise PlanRefused(
             f"{table.name} is partitioned by {column.name}: PostgreSQL keeps that column as it is",
-            "make a new table, partitioned as it shall be, and carry the rows over",
+            f"make a new table, partitioned as it shall be, and carry the rows over; {_BY_VIEWS}",
         )
     nothing_own(table, column, *kinds)
 
@@ -161,7 +160,8 @@ def not_in_sync(table: Table, column: Column) -> None:
     if any(t.ours and column.name in t.columns for t in table.triggers):
         raise PlanRefused(
             f"{table.name}.{column.name} is kept in sync by another change",
-            "take that change to completed, or abort it, first (orch status lists them)",
+            "take that change to completed, or abort it, first (orch status lists them). If your own migration tool made it from"
+            " orch export of this very change: take it back with the tool, orch submit FILE, and let the tool deploy it again",
         )
 
 
@@ -214,7 +214,8 @@ def not_unique(table: Table, column: Column) -> None:
             raise PlanRefused(
                 f"{table.name}.{column.name} is part of the unique index {index.name}:"
                 " with two unique indexes, ON CONFLICT of either version fails (23505)",
-                f"a unique column cannot be renamed or retyped by copy; {_BY_VIEWS}",
+                f"for another type: drop_index or drop_constraint {index.name} by a change before this one, and add it over the"
+                f" new column by one after it; {_BY_VIEWS}",
             )
 
 
@@ -227,21 +228,6 @@ def own_indexes(table: Table, column: Column) -> tuple[Index, ...]:
             way = whole if table.partitioning else f"DROP INDEX CONCURRENTLY {index.name}, or REINDEX it"
             raise PlanRefused(f"index {index.name} is invalid", way)
     return found
-
-
-_NOT_VALID_KEYS = 180000
-"""The server version from which a foreign key of a partitioned table can be added NOT VALID."""
-
-
-def foreign_keys_not_valid(catalog: Catalog, table: Table, constraints: Iterable[Constraint]) -> None:
-    """Refuse foreign keys of a partitioned table that could be added only by a scan under lock. Raises PlanRefused."""
-    keys = [constraint.name for constraint in constraints if constraint.kind == "f"]
-    if table.partitioning is not None and keys and catalog.server_version < _NOT_VALID_KEYS:
-        raise PlanRefused(
-            f"foreign key {', '.join(keys)} of {table.name}: before PostgreSQL 18 a partitioned table cannot get one without"
-            " a scan of all partitions under lock",
-            "drop it by hand for the change and add it again afterwards, on each partition first (NOT VALID, then VALIDATE)",
-        )
 
 
 def own_constraints(table: Table, column: Column) -> tuple[Constraint, ...]:

@@ -60,9 +60,9 @@ def _view(table: Table, rename: RenameColumn, schema: str) -> CreateView:
 
 def _refuse(catalog: Catalog, table: Table, schema: str) -> None:
     """What stands in the way of a view of the table, or of renaming below it."""
-    _table.alone(table)
-    _table.at_rest(table)
     by_copy = "rename by copy: leave out `switch_reads: {by: views}`"
+    _table.alone(table, partitioned=True)
+    _table.at_rest(table)
     if catalog.server_version < INVOKER:
         reason = "before PostgreSQL 15 a view is read with its owner's rights: policies and privileges would not hold"
         raise PlanRefused(reason, by_copy)
@@ -113,6 +113,9 @@ def _notes(catalog: Catalog, table: Table, column: str, schema: str) -> Iterator
         f"from contract on, statements that name {table.name}.{column} fail (42703), and prepared SELECT * and RETURNING *"
         " on the table itself (0A000) until their connection is renewed; through the view nothing changes"
     )
+    if table.partitioning is not None:
+        listed = ", ".join(str(partition.name) for partition in table.partitioning.partitions)
+        yield f"contract renames {column} in all partitions, too: no view shows these to whoever names them: {listed}"
     if not catalog.traced:
         yield (
             f"pg_stat_statements does not tell whether a version sends COPY into {table.name} or asks"

@@ -176,7 +176,8 @@ class AddColumn(OperationModel):
     def _generated(self, catalog: Catalog, table: Table) -> Draft:
         """Computed when read for a change in the catalog; stored where the rewrite is short."""
         assert self.generated is not None  # noqa: S101 - narrowed by the caller
-        _table.alone(table)
+        instead = "add the column with fill: in place of generated:, or index the expression by add_index"
+        _table.alone(table, partitioned=instead)
         checked(catalog, self.questions()[0], what=f"{self.column} of {table.name}", synced=True)
         if self.virtual and catalog.server_version < VIRTUAL:
             raise PlanRefused("before PostgreSQL 18 no generated column is virtual", "leave out virtual, or use a view")

@@ -80,7 +80,9 @@ class AddExclusion(OperationModel):
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """One bounded step, in contract."""
         table = catalog.table(self.table)
-        _table.alone(table)
+        _table.alone(
+            table, partitioned="add it to each partition by sql:, knowing how long each is blocked by its build"
+        )
         name = self._name(catalog)
         _constraint.free_name(table, name)
         self._asked().check(catalog, name)

@@ -3,6 +3,9 @@
 An old version's write might break it, on either table, so it comes in contract: NOT VALID for new rows (SHARE ROW EXCLUSIVE on
 both tables for a change in the catalog), then validated beside reads and writes. The contract gate names the rows that refer
 to nothing by key and waits for them.
+
+Of a partitioned table, before PostgreSQL 18, that is done on each partition by itself; the key of the whole table then takes
+these for its parts, without reading a row, under ACCESS EXCLUSIVE on the other table for a change in the catalog.
 """
 
 from __future__ import annotations
@@ -65,8 +68,8 @@ class AddForeignKey(OperationModel):
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """NOT VALID, then VALIDATE, in contract."""
         table, parent = catalog.table(self.table), catalog.table(self.references)
-        for each in (table, parent):
-            _table.alone(each)
+        _table.alone(table, partitioned=True)
+        _table.alone(parent, partitioned="by sql:, ALTER TABLE … ADD FOREIGN KEY … NOT VALID, then VALIDATE CONSTRAINT")
         name, to = self._name(catalog), self._to(parent)
         _constraint.free_name(table, name)
         self._refuse(table, parent, to)

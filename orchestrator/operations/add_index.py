@@ -18,7 +18,7 @@ from orchestrator.core.catalog import Catalog, Table
 from orchestrator.core.plan import Draft, PlannedStep, Settings
 from orchestrator.core.sync import Rule
 from orchestrator.operations import _constraint, _table
-from orchestrator.operations._index import Asked, Key, Keys, build_words, built, unique_in_partitions
+from orchestrator.operations._index import Asked, Key, Keys, build_words, built
 from orchestrator.operations._model import Name, OperationModel, at, key_of, shortened
 
 
@@ -63,7 +63,7 @@ class AddIndex(OperationModel):
         _constraint.free_name(table, name)
         self._asked().check(catalog, name)
         if self.unique:
-            unique_in_partitions(table, [key for key in self.columns if isinstance(key, str)], name)
+            _constraint.unique_in_partitions(table, [key for key in self.columns if isinstance(key, str)], name)
         definition = self._asked().definition(table, name)
         step = built(table, name, definition, rule=self._rule(table) if self.unique else None)
         planned = PlannedStep("contract" if self.unique else "expand", step, build_words(table, name))

@@ -3,6 +3,10 @@
 Columns that may be NULL are proved not to be and set NOT NULL first; then a unique index is built concurrently and made the
 primary key (ACCESS EXCLUSIVE for a change in the catalog, no scan). An old version's write might break it, so all of it comes
 in contract, whose gate names the rows that are there twice or NULL and waits for them.
+
+Of a partitioned table the columns must hold those it is partitioned by. Each partition's index is built concurrently, made its
+primary key, and attached to that of the whole table, which stands with the last of them; each is locked for a change in the
+catalog, one at a time. A partition that has a primary key of its own is refused.
 """
 
 from __future__ import annotations
@@ -17,8 +21,6 @@ from orchestrator.core.plan import Draft, PlannedStep, Settings
 from orchestrator.operations import _constraint, _table
 from orchestrator.operations._copy import not_null
 from orchestrator.operations._model import Name, OperationModel, at, identity, shortened
-
-_PARTITIONED = "add_index with unique: true: on a partitioned table PostgreSQL makes no key of an index that is there"
 
 
 class AddPrimaryKey(OperationModel):
@@ -41,10 +43,11 @@ class AddPrimaryKey(OperationModel):
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """NOT NULL, the index, the key, in contract."""
         table = catalog.table(self.table)
-        _table.alone(table, partitioned=_PARTITIONED)
+        _table.alone(table, partitioned=True)
         for each in table.constraints:
             if each.kind == "p" and not each.inbound:
                 raise PlanRefused(f"{table.name} has the primary key {each.name} already", "drop_constraint it first")
+        _none_in_partitions(table)
         name = self._name(catalog)
         _constraint.free_name(table, name)
         steps = (*self._not_null(table, settings), *_constraint.key(table, name, self.columns, primary=True))
@@ -57,6 +60,16 @@ class AddPrimaryKey(OperationModel):
             if not column.not_null:
                 proof = shortened(name, f"_nn_{identity(settings.change_id, table, name)[:6]}")
                 yield from not_null(table, name, proof, "contract")
+
+
+def _none_in_partitions(table: Table) -> None:
+    for partition in table.partitioning.partitions if table.partitioning else ():
+        keys = [own.name for own in partition.own if own.kind == "primary key"]
+        if keys:
+            raise PlanRefused(
+                f"partition {partition.name} has a primary key of its own, {keys[0]}, and no table has two",
+                "ALTER TABLE … DROP CONSTRAINT it there first, after add_index with unique: true where rows are found by it",
+            )
 
 
 plugin = AddPrimaryKey

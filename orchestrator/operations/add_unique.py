@@ -3,6 +3,10 @@
 An old version's write might break it, so it comes in contract: the index is built concurrently, and refuses duplicates from
 its build on; then the constraint is made of it (ACCESS EXCLUSIVE for a change in the catalog). The contract gate names rows
 that are there twice by key and waits for them. NULLs are not the same.
+
+Of a partitioned table the columns must hold those it is partitioned by. Each partition's index is built concurrently, made a
+constraint of it, and attached to that of the whole table, which stands with the last of them; each is locked for a change in the
+catalog, one at a time.
 """
 
 from __future__ import annotations
@@ -13,10 +17,6 @@ from orchestrator.core.catalog import Catalog
 from orchestrator.core.plan import Draft, Settings
 from orchestrator.operations import _constraint, _table
 from orchestrator.operations._model import Name, OperationModel, at, shortened
-
-_PARTITIONED = (
-    "add_index with unique: true: on a partitioned table PostgreSQL makes no constraint of an index that is there"
-)
 
 
 class AddUnique(OperationModel):
@@ -44,7 +44,7 @@ class AddUnique(OperationModel):
     def steps(self, catalog: Catalog, settings: Settings) -> Draft:
         """Build the index, make the constraint of it, in contract."""
         table = catalog.table(self.table)
-        _table.alone(table, partitioned=_PARTITIONED)
+        _table.alone(table, partitioned=True)
         name = self._name(catalog)
         _constraint.free_name(table, name)
         steps = _constraint.key(table, name, self.columns, self.include)

@@ -245,7 +245,10 @@ def _conversions(
     for question, reads, way in sides:
         arguments = checked(catalog, question, what=f"{way} of {where}", synced=True)
         if [argument.name for argument in arguments] != [reads]:
-            raise PlanRefused(f"{way} of {where} must read the column {reads} and no other", "a key is one column")
+            raise PlanRefused(
+                f"{way} of {where} must read the column {reads} and no other",
+                f"give an expression over {reads} alone",
+            )
         returns = new_type if way == "up" else column.type
         found.append(Conversion(f"{way}_{sync_id}", question.sql, arguments, returns))
     return found[0], found[1]

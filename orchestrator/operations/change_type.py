@@ -61,7 +61,7 @@ class ChangeType(OperationModel):
         """Copy through ``up``, keep in sync, fill, switch, park."""
         table = catalog.table(self.table)
         column = table.column(self.column)
-        preconditions(catalog, table, column)
+        preconditions(table, column)
         _table.may_be_null(catalog, table, column)
         new_column(table, self.to)
         self._null_stays(catalog, table, column)
@@ -111,7 +111,10 @@ class ChangeType(OperationModel):
 
 def _only(found: str | None, wanted: str, what: str) -> None:
     if found != wanted:
-        raise PlanRefused(f"{what} must read the column {wanted} and no other", "change_type converts one column")
+        raise PlanRefused(
+            f"{what} must read the column {wanted} and no other",
+            f"give an expression over {wanted} alone; merge_columns makes one column of several",
+        )
 
 
 plugin = ChangeType

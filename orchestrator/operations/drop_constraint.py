@@ -4,19 +4,24 @@ A CHECK or a foreign key goes in expand, so that new versions may write what it 
 NOT VALID first and then proved. A key goes in contract with its index, since old versions may rely on it (ON CONFLICT); until
 purge, undo builds the index concurrently and makes the key of it. Both are refused, naming the rows, while rows break it. The
 lock is ACCESS EXCLUSIVE (of a foreign key, on both tables) for a change in the catalog.
+
+The key of a partitioned table goes with those of all partitions in one short transaction, which waits 300 ms at most for all its
+locks, and is tried again. Undo builds every partition's index concurrently and makes keys of them; they get new names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.core.catalog import Catalog, Constraint, Table
+from orchestrator.core.catalog import Catalog, Constraint, Index, Table
 from orchestrator.core.errors import PlanRefused
+from orchestrator.core.partitioned import DropPartitionedForeignKey, DropPartitionedIndex, PartitionedKey
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import AttachConstraint, DropIndex, GiveUp
+from orchestrator.core.step import AttachConstraint, DropIndex, GiveUp, Step
 from orchestrator.core.step import DropConstraint as DropConstraintStep
 from orchestrator.core.sync import Rule
 from orchestrator.operations import _constraint, _table
+from orchestrator.operations._index import spelled_option
 from orchestrator.operations._model import Name, OperationModel, at, key_of
 
 
@@ -41,7 +46,6 @@ class DropConstraint(OperationModel):
         """Drop it in expand, or a key in contract."""
         table, found = catalog.table(self.table), self._found(catalog)
         _table.alone(table, partitioned=True)
-        _of_partitions(catalog, table, found)
         if found.kind in "cf":
             return _rule_dropped(table, found)
         _refuse(table, found)
@@ -55,18 +59,6 @@ def _index_names(found: Constraint) -> tuple[str, ...]:
     return () if found.kind in "cf" else (f"index {found.index}",)
 
 
-def _of_partitions(catalog: Catalog, table: Table, found: Constraint) -> None:
-    """Refuse what undo could not put back on a partitioned table."""
-    if table.partitioning is None:
-        return
-    _table.foreign_keys_not_valid(catalog, table, [found])
-    if found.kind not in "cf":
-        raise PlanRefused(
-            f"{table.name} is a partitioned table: undo could not make its key {found.name} again without blocking writes",
-            _table.BY_STATEMENT,
-        )
-
-
 def _refuse(table: Table, found: Constraint) -> None:
     index = _constraint.index_of(table, found.index or found.name)
     if found.kind == "x" or " USING btree " not in index.definition:
@@ -75,6 +67,8 @@ def _refuse(table: Table, found: Constraint) -> None:
             "drop it by hand (ALTER TABLE … DROP CONSTRAINT, with a lock_timeout), if it need never come back",
         )
     _constraint.not_relied_on(table, index.name, index.replica_identity)
+    for column in found.columns:
+        _table.nothing_own(table, table.column(column), "foreign key of another table")
     if found.views:
         raise PlanRefused(
             f"{', '.join(found.views)} group by the key {found.name} of {table.name}",
@@ -92,22 +86,29 @@ def _rule_dropped(table: Table, found: Constraint) -> Draft:
     """A CHECK or a foreign key, in expand."""
     if found.definition.endswith(" NOT ENFORCED"):
         raise PlanRefused(f"{found.name} of {table.name} is not enforced", "drop it by hand; it forbids nothing")
-    step = DropConstraintStep(
+    what = f"constraint {found.name}"
+    steps = (
+        PlannedStep("expand", _lifted(table, found), f"drop {found.name} of {table.name}: {found.definition}"),
+        PlannedStep("contract", GiveUp(table.name, what), f"give up the way back to {what} of {table.name}"),
+    )
+    note = f"from expand on rows may break {found.name} of {table.name}; abort is refused while one does"
+    return Draft(steps, (note,))
+
+
+def _lifted(table: Table, found: Constraint) -> Step:
+    rule = _rule(table, found) if found.validated else None
+    if found.references is not None and _constraint.by_partition(table):
+        where = (table.name, found.name, found.definition, found.references)
+        return DropPartitionedForeignKey(*where, rule=rule, comment=found.comment)
+    return DropConstraintStep(
         table.name,
         found.name,
         found.definition,
         found.validated,
         comment=found.comment,
         references=found.references,
-        rule=_rule(table, found) if found.validated else None,
+        rule=rule,
     )
-    what = f"constraint {found.name}"
-    steps = (
-        PlannedStep("expand", step, f"drop {found.name} of {table.name}: {found.definition}"),
-        PlannedStep("contract", GiveUp(table.name, what), f"give up the way back to {what} of {table.name}"),
-    )
-    note = f"from expand on rows may break {found.name} of {table.name}; abort is refused while one does"
-    return Draft(steps, (note,))
 
 
 def _rule(table: Table, found: Constraint) -> Rule:
@@ -119,15 +120,34 @@ def _rule(table: Table, found: Constraint) -> Rule:
 def _key_dropped(table: Table, found: Constraint) -> Iterator[PlannedStep]:
     """The key in contract, its index with it; undone in turn, the index comes first."""
     index = _constraint.index_of(table, found.index or found.name)
+    if table.partitioning is not None:
+        words = f"drop {found.name} of {table.name} from all partitions at once: {found.definition}"
+        yield PlannedStep("contract", _whole_key(table, found, index), words)
+        return
     attach = AttachConstraint(
         table.name, found.name, found.definition, found.kind == "p", found.deferrable, found.comment
     )
-    key_left = tuple(argument for argument in key_of(table) if found.kind != "p" or argument.name not in found.columns)
-    rule = Rule("unique", key_left, found.columns)
+    rule = _once(table, found)
     drop = DropConstraintStep(table.name, found.name, found.definition, indexed=attach, rule=rule)
     yield PlannedStep("contract", drop, f"drop {found.name} of {table.name}: {found.definition}")
     gone = DropIndex(table.name, index.name, index.definition, index.extras)
     yield PlannedStep("contract", gone, f"see that the index {index.name} is gone; undo builds it again first")
+
+
+def _once(table: Table, found: Constraint) -> Rule:
+    """What going back asks of rows, which are told apart by what is left of their key then."""
+    left = tuple(argument for argument in key_of(table) if found.kind != "p" or argument.name not in found.columns)
+    return Rule("unique", left, found.columns)
+
+
+def _whole_key(table: Table, found: Constraint, index: Index) -> DropPartitionedIndex:
+    storage = f" WITH ({', '.join(map(spelled_option, index.options))})" if index.options else ""
+    definition = found.definition.removesuffix(found.deferrable) + storage
+    key = PartitionedKey(definition, found.kind == "p", found.deferrable, found.comment)
+    extras = index.extras
+    return DropPartitionedIndex(
+        table.name, index.name, index.definition, extras.comment, extras.tablespace, _once(table, found), key
+    )
 
 
 plugin = DropConstraint

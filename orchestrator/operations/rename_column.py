@@ -41,7 +41,7 @@ class RenameColumn(OperationModel):
         column = table.column(self.column)
         if settings.views is not None:
             return _view.draft(catalog, table, self.column, self.to, settings.views, settings)
-        preconditions(catalog, table, column)
+        preconditions(table, column)
         new_column(table, self.to)
         copy = Copy(
             table=table,

@@ -90,7 +90,7 @@ class ReplaceEnum(OperationModel):
                 f"{table.name}.{self.column} is of type {column.type}, which is no enum type",
                 "use change_type, with up: and down: as expressions",
             )
-        _refuse(catalog, table, column)
+        _refuse(table, column)
         new_column(table, self.to)
         name, there = self._new(catalog)
         if name == enum.name:
@@ -178,7 +178,7 @@ def _are_values(enum: Enum, word: str, asked: Iterable[str]) -> None:
     for value in asked:
         if value not in enum.values:
             raise PlanRefused(
-                f"{word} names {value!r}, which {enum.name} does not have", f"it has {', '.join(enum.values)}"
+                f"{word} names {value!r}, which {enum.name} does not have", f"name one of {', '.join(enum.values)}"
             )
 
 
@@ -213,9 +213,8 @@ def _literal(value: str, type_: str) -> str:
     return f"'{quoted}'::{type_}"
 
 
-def _refuse(catalog: Catalog, table: Table, column: Column) -> None:
-    _table.writable(table, partitioned="create the type, then change_type the column with up: and down:")
-    preconditions(catalog, table, column)
+def _refuse(table: Table, column: Column) -> None:
+    preconditions(table, column)
     speaks = [("constraint", c.name, "drop_constraint") for c in _table.own_constraints(table, column)]
     speaks += [("index", i.name, "drop_index") for i in _table.own_indexes(table, column) if i.evaluates]
     for kind, name, way in speaks:
@@ -226,11 +225,13 @@ def _refuse(catalog: Catalog, table: Table, column: Column) -> None:
 
 
 def _others(enum: Enum, table: Table, column: Column) -> list[str]:
-    """What uses the old type beside the column; what another change has parked goes with that change."""
+    """What uses the old type beside the column, in all partitions; what another change has parked goes with that change."""
+    parts = table.partitioning.partitions if table.partitioning else ()
+    its = {(each, column.name) for each in (table.name, *(part.name for part in parts))}
     return [
         user.what
         for user in enum.users
-        if (user.table, user.column) != (table.name, column.name) and not user.column.startswith("_orch_parked_")
+        if (user.table, user.column) not in its and not user.column.startswith("_orch_parked_")
     ]
 
 

@@ -134,5 +134,7 @@ def test_submit_refuses_what_would_not_come_along(file: str, why: str, here: Pat
     refused = orch("submit", file, here=here, url=url)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert why in refused.stderr
+    if file == "typed.sql":
+        assert "then orch submit DIR/typed.yaml, then orch submit DIR/typed-2.yaml" in refused.stderr
     with psycopg.connect(url) as link:
         assert link.execute("SELECT count(*) FROM orch.change").fetchone() == (0,)

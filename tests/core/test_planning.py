@@ -179,7 +179,7 @@ INVALID = Index("broken", "CREATE INDEX broken ON public.orders (email)", ("emai
     [
         (RENAME, {"kind": "v"}, "public.orders is a view"),
         (RENAME, {"kind": "m"}, "materialized view"),
-        (operation("add_unique", columns=["email"]), {"kind": "p"}, "partitioned table"),
+        (operation("add_unique", columns=["note"]), {"kind": "p", "partitioning": Partitioning(("id",))}, "partitioned by id"),
         (RENAME, {"kind": "p", "partitioning": Partitioning(("email",))}, "partitioned by email"),
         (RENAME, {"kind": "p", "partitioning": Partitioning(("id",), False, (FAR,))}, "foreign tables: public.far"),
         (RENAME, {"kind": "p", "partitioning": Partitioning(("id",), False, (OWNING,))}, "index mine"),

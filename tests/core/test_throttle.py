@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from orchestrator.core.throttle import (
@@ -279,6 +279,7 @@ def _settles(gain: float, sluggish: float, lanes: int, base: float = 0.0) -> lis
     return found
 
 
+@example(1.2, 1.0, 1, 0.1)
 @given(some.floats(0.01, 6), some.floats(0.4, 1.0), some.integers(1, 16), some.floats(0, 0.3))
 def test_it_settles_without_swinging(gain: float, sluggish: float, lanes: int, base: float) -> None:
     """Whatever one lane costs, after a while nothing moves, nothing stops, and nothing is left lying."""
@@ -288,7 +289,7 @@ def test_it_settles_without_swinging(gain: float, sluggish: float, lanes: int, b
     (flow,) = flows
     assert not any(drive.stopped for _, drive in found)
     if FLOOR < flow < lanes:
-        assert EASY * 0.97 <= found[-1][0] < TIGHT
+        assert EASY * 0.97 <= found[-1][0] <= TIGHT  # its smoothed height comes up to it from below, and never there
 
 
 def _integrated(drain: float, fills: float) -> list[float]:

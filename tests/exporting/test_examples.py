@@ -21,7 +21,7 @@ from tests.conformance.schema import differences, shape
 from tests.exporting.tools import by_message
 from tests.service.world import copied, service_at
 
-PARTITIONED = ("add_index", "drop_index", "replace_index")
+PARTITIONED = ("add_index", "drop_index", "replace_index", "add_unique", "add_primary_key")
 """Operations that the catalog leads from partition to partition, where there are any."""
 
 

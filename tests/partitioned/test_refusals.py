@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.core.errors import PlanRefused
-from state.model import State
 from tests.service.world import World
 
 RENAME = "rename_column: {table: tree, column: note, to: remark}"
@@ -53,10 +52,7 @@ RETYPE = 'change_type: {{table: tree, column: note, to: short, type: text, up: "
         ),
         ("", "add_column: {table: tree, column: x, type: text, fill: note}", "say|looks like one|left out"),
         ("", "drop_column: {table: tree, column: note, down: \"''\"}", "may be NULL: a row that moves"),
-        ("", "add_unique: {table: tree, columns: [id, place]}", "partitioned table"),
-        ("", "add_primary_key: {table: tree, columns: [id, place]}", "partitioned table"),
-        ("", "add_foreign_key: {table: tree, columns: [id], references: tree}", "partitioned table"),
-        ("", "drop_constraint: {table: tree, constraint: tree_pkey}", "partitioned table"),
+        ("", "add_foreign_key: {table: tree, columns: [id, place], references: tree}", "partitioned table"),
         ("", "drop_table: {table: low}", "is a partition"),
         ("", "rename_table: {table: low, to: lower}", "is a partition"),
         ("CREATE VIEW looking AS SELECT note FROM low", "drop_table: {table: tree}", r"used by .*looking"),
@@ -80,8 +76,8 @@ RETYPE = 'change_type: {{table: tree, column: note, to: short, type: text, up: "
         ),
         (
             "",
-            "merge_columns: {table: tree, columns: [note, amount], to: both, type: text, up: note, down: none}",
-            "partitioned table",
+            "merge_columns: {table: tree, columns: [note, place], to: both, type: text, up: note, down: none}",
+            "is partitioned by place",
         ),
         (
             "ALTER TABLE low ALTER note SET DEFAULT 'x'",
@@ -96,25 +92,3 @@ def test_refused(tree: World, by_hand: str, operation: str, reason: str) -> None
     with pytest.raises(PlanRefused, match=reason) as refused:
         tree.submit(operation)
     assert refused.value.next_step
-
-
-def test_a_foreign_key_needs_18(tree: World) -> None:
-    """Before, NOT VALID is not for partitioned tables: the key could only be added by a scan under lock."""
-    tree.run(
-        "CREATE TABLE parent (id int PRIMARY KEY)",
-        "INSERT INTO parent SELECT generate_series(0, 6)",
-        "ALTER TABLE tree ADD CONSTRAINT amount_fkey FOREIGN KEY (amount) REFERENCES parent",
-    )
-    ((version,),) = tree.rows("SELECT current_setting('server_version_num')::int")
-    operation = "rename_column: {table: tree, column: amount, to: total}"
-    if version >= 180000:
-        tree.submit(operation)
-        tree.to(State.COMPLETED)
-        assert tree.rows(
-            "SELECT bool_and(convalidated), count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid IN"
-            " (SELECT relid FROM pg_partition_tree('tree'))"
-        ) == [(True, 6)]
-        return
-    for each in (operation, "drop_constraint: {table: tree, constraint: amount_fkey}"):
-        with pytest.raises(PlanRefused, match="before PostgreSQL 18"):
-            tree.submit(each)

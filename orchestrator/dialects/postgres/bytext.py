@@ -22,11 +22,13 @@ SELECT p.oid::regprocedure::text, p.prosrc, p.prorettype = 'trigger'::regtype, h
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
  CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
-                       WHERE t.tgrelid = %(oid)s AND t.tgfoid = p.oid AND NOT t.tgisinternal) AS here) h
+                       WHERE (t.tgrelid = %(oid)s OR t.tgrelid IN (SELECT s.relid FROM pg_catalog.pg_partition_tree(%(oid)s) s))
+                         AND t.tgfoid = p.oid AND NOT t.tgisinternal) AS here) h
  WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'orch', 'orch_target') AND l.lanname NOT IN ('c', 'internal')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
-   AND (h.here OR pg_catalog.strpos(pg_catalog.lower(p.prosrc), pg_catalog.lower(%(name)s)) > 0)
+   AND (h.here OR EXISTS (SELECT FROM pg_catalog.unnest(%(names)s::text[]) AS given(name)
+                           WHERE pg_catalog.strpos(pg_catalog.lower(p.prosrc), pg_catalog.lower(given.name)) > 0))
  ORDER BY 1
 """
 _TOKEN = re.compile(
@@ -34,11 +36,15 @@ _TOKEN = re.compile(
 )
 
 
-def bodies(connection: psycopg.Connection, oid: int, table: str) -> Iterator[Body]:
-    """The functions of the database, those of extensions aside, whose text names the table or that its triggers call."""
-    for label, source, trigger, here in connection.execute(_BODIES.encode(), {"oid": oid, "name": table}).fetchall():
+def bodies(connection: psycopg.Connection, oid: int, names: tuple[str, ...]) -> Iterator[Body]:
+    """The functions of the database, those of extensions aside, whose text names the table or that its triggers call.
+
+    ``names`` are its own, and those of its partitions.
+    """
+    asked = {"oid": oid, "names": list(names)}
+    for label, source, trigger, here in connection.execute(_BODIES.encode(), asked).fetchall():
         words, literals = _words(source)
-        yield Body(label, words, literals, trigger and (here or table in words))
+        yield Body(label, words, literals, trigger and (here or not words.isdisjoint(names)))
 
 
 def _words(source: str) -> tuple[frozenset[str], str]:
@@ -101,4 +107,6 @@ def with_texts(connection: psycopg.Connection, oid: int, known: Table, seen: tup
     """The table, with the functions and statements that go by its text. ``seen`` are the statements that may go around a view."""
     numbered = any(column.sequence or column.identity for column in known.columns)
     around = tuple(text for text in seen if goes_around(text, known.name, numbered=numbered))
-    return replace(known, bodies=tuple(bodies(connection, oid, known.name.name)), around=around)
+    parts = known.partitioning.partitions if known.partitioning else ()
+    names = (known.name.name, *(part.name.name for part in parts))
+    return replace(known, bodies=tuple(bodies(connection, oid, names)), around=around)

@@ -34,7 +34,8 @@ _OWN = """
 WITH part AS (
     SELECT t.relid::oid AS oid, (SELECT r FROM pg_catalog.pg_partition_root(t.relid) r) AS root
       FROM pg_catalog.pg_partition_tree(%(oid)s::oid::regclass) t WHERE t.level > 0)
-SELECT p.oid, CASE WHEN i.indisunique THEN 'unique index' ELSE 'index' END, c.relname::text,
+SELECT p.oid, CASE WHEN i.indisprimary THEN 'primary key' WHEN i.indisunique THEN 'unique index' ELSE 'index' END,
+       c.relname::text,
        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
               WHERE a.attrelid = p.oid AND a.attnum > 0 AND (a.attnum = ANY (i.indkey::int2[]) OR a.attnum IN (
                     SELECT d.refobjsubid FROM pg_catalog.pg_depend d
@@ -67,6 +68,10 @@ ORDER BY 2, 3
 """An inherited CHECK that the partition also has by itself outlives the one of the whole table: it counts as its own."""
 
 
+NOT_VALID = 180000
+"""The server version from which a foreign key of a partitioned table can be added NOT VALID."""
+
+
 def partitioning(connection: psycopg.Connection, oid: int) -> Partitioning:
     """What decides where a row belongs, and every partition at any depth."""
     (columns, expressions) = connection.execute(_KEY.encode(), {"oid": oid}).fetchone() or ((), False)
@@ -77,7 +82,8 @@ def partitioning(connection: psycopg.Connection, oid: int) -> Partitioning:
     partitions = (
         Partition(TableName(schema, name), kind, tuple(own.get(part, ()))) for part, schema, name, kind in found
     )
-    return Partitioning(tuple(sorted(columns)), bool(expressions), tuple(partitions))
+    not_valid = connection.info.server_version >= NOT_VALID
+    return Partitioning(tuple(sorted(columns)), bool(expressions), tuple(partitions), not_valid)
 
 
 def below(connection: psycopg.Connection, oid: int) -> tuple[int, ...]:

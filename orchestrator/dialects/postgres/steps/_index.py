@@ -38,13 +38,14 @@ def extras(where: TableName, name: str, given: IndexExtras) -> Iterator[Message]
 
 @dataclass(frozen=True, slots=True)
 class FoundIndex:
-    """``chosen`` is (collation, operator class) of each key."""
+    """``chosen`` is (collation, operator class) of each key, ``key`` the pg_constraint.contype of the constraint it is of."""
 
     valid: bool
     ours: bool
     definition: str
     chosen: list[list[str]]
     comment: str | None
+    key: str | None
 
 
 _INDEX = """
@@ -55,7 +56,9 @@ SELECT i.indisvalid AND i.indisready AND i.indislive, i.indrelid = pg_catalog.to
                     WITH ORDINALITY u(coll, class, place)
                JOIN pg_catalog.pg_opclass op ON op.oid = u.class
                LEFT JOIN pg_catalog.pg_collation co ON co.oid = u.coll ORDER BY u.place),
-       pg_catalog.obj_description(i.indexrelid, 'pg_class')
+       pg_catalog.obj_description(i.indexrelid, 'pg_class'),
+       (SELECT k.contype::text FROM pg_catalog.pg_constraint k
+         WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x'))
   FROM pg_catalog.pg_index i WHERE i.indexrelid = pg_catalog.to_regclass(%s)
 """
 

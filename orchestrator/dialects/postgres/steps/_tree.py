@@ -1,4 +1,4 @@
-"""The index of a partitioned table: what the catalog shows of it, partition by partition, and what is to be sent next.
+"""The index or key of a partitioned table: what the catalog shows of it, partition by partition, and what is to be sent next.
 
 Why it exists: building one and taking one back are sequences of any length, which another process must be able to take up
 between any two statements. So nothing is remembered: every message follows from what the catalog shows before it.
@@ -6,6 +6,9 @@ between any two statements. So nothing is remembered: every message follows from
 CREATE INDEX … ON ONLY makes the table's own index, invalid while a partition has none; from then on every partition that is
 created or attached gets one by itself (PostgreSQL manual, section 5.12.2.2). Each other one is built concurrently and attached,
 which locks the partition's index alone. The last attachment makes the whole valid.
+
+A key goes the same way: ALTER TABLE ONLY … ADD CONSTRAINT makes that of the whole table with its invalid index, and the index of
+a partition becomes a key of it (USING INDEX) before it is attached, as only that of a constraint can be.
 """
 
 from __future__ import annotations
@@ -17,15 +20,16 @@ from dataclasses import dataclass
 from psycopg.sql import Composable, Composed
 
 from orchestrator.core.catalog import TableName
-from orchestrator.core.partitioned import CreatePartitionedIndex, DropPartitionedIndex
+from orchestrator.core.partitioned import CreatePartitionedIndex, DropPartitionedIndex, PartitionedKey
 from orchestrator.core.ports import Observation
 from orchestrator.dialects.postgres import parser
 from orchestrator.dialects.postgres.kinds import Look, Message, Move
 from orchestrator.dialects.postgres.snapshot import quoted_name
-from orchestrator.dialects.postgres.steps._alter import tree_locked
+from orchestrator.dialects.postgres.steps._alter import alter, commented, drop_constraint_if_exists, tree_locked
 from orchestrator.dialects.postgres.steps._index import drop, found, index, other_index, other_relation
-from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, partial
-from orchestrator.dialects.postgres.text import fill, literal, raw, text
+from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, foreign, partial
+from orchestrator.dialects.postgres.text import fill, literal, raw, table, text
+from orchestrator.dialects.postgres.text import name as label
 
 Stepped = CreatePartitionedIndex | DropPartitionedIndex
 
@@ -92,13 +96,32 @@ def _free_name(look: Look, step: Stepped, branch: Branch) -> str:
 
 
 def statement(step: Stepped, branch: Branch, name: str) -> Composed:
-    """CREATE INDEX on one table of the tree: concurrently on a partition, ON ONLY where there are others below."""
+    """CREATE INDEX of one table of the tree: concurrently on a partition, ON ONLY where there are others below."""
     renamed = step.renamed if isinstance(step, CreatePartitionedIndex) else None
     copied = parser.index_statement(step.definition, name, renamed, step.tablespace)
     made = parser.partition_index_statement(
         copied, name, branch.table.schema, branch.table.name, only=branch.kind == "p"
     )
     return fill("{s}", s=raw(made))
+
+
+def made(step: Stepped, branch: Branch, name: str) -> Composed:
+    """What makes that index: where there are others below, a key's comes with its constraint."""
+    if step.key is None or branch.kind != "p":
+        return statement(step, branch, name)
+    where = {"t": table(branch.table), "k": label(name), "d": raw(_constraint(step, step.key))}
+    return fill("ALTER TABLE ONLY {t} ADD CONSTRAINT {k} {d}", **where)
+
+
+def _constraint(step: Stepped, key: PartitionedKey) -> str:
+    place = f" USING INDEX TABLESPACE {text(label(step.tablespace))}" if step.tablespace else ""
+    return parser.constraint_definition(text(table(step.table)), key.definition + place + key.deferrable, None)
+
+
+def _turned(key: PartitionedKey, where: TableName, name: str) -> Composed:
+    """ADD CONSTRAINT … USING INDEX: the index of one partition becomes a key; no row is read."""
+    words = f"{'PRIMARY KEY' if key.primary else 'UNIQUE'} USING INDEX {{i}}{key.deferrable}"
+    return alter(where, "ADD CONSTRAINT {k} " + words, k=label(name), i=label(name))
 
 
 def onward(look: Look, step: Stepped) -> Move | None:
@@ -109,14 +132,14 @@ def onward(look: Look, step: Stepped) -> Move | None:
     top, *below = tree
     if not top.attached:
         taken = other_relation(look, step.table, step.name)
-        return Move((statement(step, top, step.name),)) if taken is None else None
+        return Move((made(step, top, step.name),)) if taken is None else None
     if _another(look, step, top, step.name) is not None:
         return None
     for branch in below:
         if not branch.attached and branch.above is not None:
             return _grown(look, step, branch)
     # The last partition without a part went away: nothing else will ever make the whole valid.
-    return _commented(look, step) if top.valid else Move(_felled(step.table, step.name))
+    return _commented(look, step) if top.valid else Move(_felled(step, step.table, step.name))
 
 
 def _grown(look: Look, step: Stepped, branch: Branch) -> Move | None:
@@ -126,9 +149,11 @@ def _grown(look: Look, step: Stepped, branch: Branch) -> Move | None:
     if _another(look, step, branch, name) is not None:
         return None
     if seen is None:
-        return Move((statement(step, branch, name),), branch.kind != "p")
+        return Move((made(step, branch, name),), branch.kind != "p")
     if branch.kind != "p" and not seen.valid:
         return Move(drop(branch.table, name), True)
+    if step.key is not None and seen.key is None:
+        return Move((_turned(step.key, branch.table, name),))
     assert branch.above is not None  # noqa: S101 - asked before
     parts = {"above": _named(branch.above), "i": index(branch.table, name)}
     return Move((fill("ALTER INDEX {above} ATTACH PARTITION {i}", **parts),))
@@ -140,36 +165,46 @@ def back(look: Look, step: Stepped) -> Move | None:
     for branch in reversed(tree[1:]):
         name = None if branch.attached else _own(look, step, branch)
         if name is not None:
-            whole = branch.kind == "p"
-            return Move(_felled(branch.table, name) if whole else drop(branch.table, name), not whole)
+            seen = found(look, branch.table, name)
+            whole = branch.kind == "p" or (seen is not None and seen.key is not None)
+            return Move(_felled(step, branch.table, name) if whole else drop(branch.table, name), not whole)
     if tree and tree[0].attached and _another(look, step, tree[0], step.name) is None:
-        return Move(_felled(step.table, step.name))
+        return Move(_felled(step, step.table, step.name))
     return None
 
 
-def _felled(where: TableName, name: str) -> Message:
-    """DROP INDEX of a whole tree, which cannot be concurrent: no row is read, and the wait for its locks is bounded."""
+def _felled(step: Stepped, where: TableName, name: str) -> Message:
+    """The end of a whole tree's index, which cannot be concurrent: no row is read, and the wait for its locks is bounded."""
+    if step.key is not None:
+        return (*tree_locked(where), drop_constraint_if_exists(where, name))
     return (*tree_locked(where), fill("DROP INDEX IF EXISTS {i}", i=index(where, name)))
 
 
 def dropped(step: Stepped) -> Message:
-    """DROP INDEX as ``orch plan`` shows it."""
-    return _felled(step.table, step.name)
+    """DROP INDEX, or DROP CONSTRAINT, as ``orch plan`` shows it."""
+    return _felled(step, step.table, step.name)
 
 
 def grown(step: Stepped) -> tuple[Message, ...]:
     """The way to the index as ``orch plan`` shows it: which partitions there are is asked when it is gone."""
-    top = statement(step, Branch(step.table, "p", False, False, None), step.name)
+    top = made(step, Branch(step.table, "p", False, False, None), step.name)
     part = Branch(TableName("", ":partition"), "r", False, False, None)
-    shown = text(statement(step, part, ":part")).replace('":part"', ":part").replace('":partition"', ":partition")
+    sent = [statement(step, part, ":part")]
+    if step.key is not None:
+        sent.append(fill("{s}", s=_turned(step.key, part.table, ":part")))
+    shown = [
+        text(each).replace('"".', "").replace('":part"', ":part").replace('":partition"', ":partition") for each in sent
+    ]
     attach = fill("ALTER INDEX {i} ATTACH PARTITION :part", i=index(step.table, step.name))
-    return ((top,), (fill("{s}", s=raw(shown)),), (attach,))
+    return ((top,), *((fill("{s}", s=raw(each)),) for each in shown), (attach,))
 
 
 def grown_lock(step: Stepped) -> str:
     """The locks of that, in words."""
+    one = "one partition" if step.key else "one partition's index"
     return (
-        f"SHARE on {step.table} and ACCESS EXCLUSIVE on one partition's index at a time, catalog changes only;"
+        f"{'ACCESS EXCLUSIVE' if step.key else 'SHARE'} on {step.table} and ACCESS EXCLUSIVE on {one} at a time, catalog"
+        " changes only;"
         " SHARE UPDATE EXCLUSIVE on each partition while it is built, blocks neither reads nor writes"
     )
 
@@ -180,10 +215,20 @@ def _named(name: TableName) -> Composable:
 
 def _commented(look: Look, step: Stepped) -> Move | None:
     seen = found(look, step.table, step.name)
-    if step.comment is None or seen is None or seen.comment is not None:
-        return None
-    where = index(step.table, step.name)
-    return Move((fill("COMMENT ON INDEX {i} IS {x}", i=where, x=literal(step.comment)),))
+    if seen is not None and step.comment is not None and seen.comment is None:
+        where = index(step.table, step.name)
+        return Move((fill("COMMENT ON INDEX {i} IS {x}", i=where, x=literal(step.comment)),))
+    if step.key is not None and step.key.comment is not None and _uncommented(look, step):
+        return Move(commented(step.table, step.name, step.key.comment))
+    return None
+
+
+def _uncommented(look: Look, step: Stepped) -> bool:
+    query = (
+        "SELECT pg_catalog.obj_description(oid, 'pg_constraint') IS NULL FROM pg_catalog.pg_constraint"
+        " WHERE conrelid = pg_catalog.to_regclass(%s) AND conname = %s"
+    )
+    return look.row(query, quoted_name(step.table), step.name) == (True,)
 
 
 def state(look: Look, step: Stepped) -> Observation:
@@ -227,4 +272,12 @@ def _another(look: Look, step: Stepped, branch: Branch, name: str) -> Observatio
     seen = found(look, branch.table, name)
     if seen is None:
         return other_relation(look, branch.table, name)
+    if step.key is not None and seen.key not in _keys(step.key, branch):
+        return foreign(f"index {name} of {branch.table} is of no such key", step.key.definition)
     return other_index(look, branch.table, name, text(statement(step, branch, name)), seen)
+
+
+def _keys(key: PartitionedKey, branch: Branch) -> tuple[str | None, ...]:
+    """What the index of one table of the tree may be the key of: that of a partition is built before it is one."""
+    kind = "p" if key.primary else "u"
+    return (kind,) if branch.kind == "p" else (kind, None)
