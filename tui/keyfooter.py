@@ -8,7 +8,6 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.widget import Widget
 from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
 
 
 class KeyFooter(Footer):
@@ -23,4 +22,4 @@ class KeyFooter(Footer):
 
 
 def _rank(key: Widget) -> bool:
-    return not (isinstance(key, FooterKey) and key.action.endswith("help"))
+    return not str(getattr(key, "action", "")).endswith("help")
