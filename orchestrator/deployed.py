@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.errors import Indeterminate, Invalid, Stale
 from orchestrator.core.ports import Seen
 from orchestrator.core.step import PURGES, ParkColumn, ParkTable
+from orchestrator.core.viewstep import RenameColumn, RenameTable
 from orchestrator.engine import ddl
 from orchestrator.plugins import discover
 from state import known
@@ -31,6 +32,8 @@ SELECT array_agg(attname::text) FROM pg_catalog.pg_attribute
 """
 
 
+_UNMISTAKABLE = (ParkColumn, ParkTable, RenameColumn, RenameTable)
+"""Steps of contract that show themselves done only once contract was deployed; what drops looks done before."""
 _BEFORE_CONTRACT = frozenset(
     {
         State.EXPANDING,
@@ -206,11 +209,15 @@ def purged(run: Run) -> tuple[PlannedStep, ...]:
 def _parks(run: Run) -> tuple[tuple[PlannedStep, ...], tuple[PlannedStep, ...]]:
     """Parks of contract that stand though no run of ours made them, and those of which purge has left nothing."""
     rows, marks = run.rows(), run.target.marks(run.change.id).done
-    ours = [p for p in run.plan.of("contract") if isinstance(p.step, ParkColumn | ParkTable)]
+    ours = [p for p in run.plan.of("contract") if isinstance(p.step, _UNMISTAKABLE)]
     ours = [p for p in ours if rows[p.ordinal].status is not StepStatus.DONE and rows[p.ordinal].step_id not in marks]
     seen = {planned: ddl.observed(run, planned) for planned in ours}
     parked = tuple(planned for planned, found in seen.items() if found.seen is Seen.DONE)
-    left = tuple(planned for planned, found in seen.items() if found.seen is Seen.FOREIGN and not found.gone)
+    left = tuple(
+        planned
+        for planned, found in seen.items()
+        if isinstance(planned.step, ParkColumn) and found.seen is Seen.FOREIGN and not found.gone
+    )
     purges = [p for p in run.plan.of("contract", "purge") if isinstance(p.step, PURGES)]
     if not left or not all(ddl.observed(run, planned).seen is Seen.DONE for planned in purges):
         return parked, ()

@@ -22,7 +22,7 @@ from orchestrator.exporting._model import Files, Start
 from state.model import State
 from tests.engine.killer import KILLED
 from tests.exporting.tools import alembic, by_message, by_statement
-from tests.service.world import ORDERS, World, service_at, source
+from tests.service.world import ORDERS, QUICK, World, service_at, source
 
 ROOT = Path(__file__).parents[2]
 RENAME = "rename_column: {table: orders, column: email, to: mail}"
@@ -36,19 +36,19 @@ def world(ready: str) -> Iterator[World]:
         yield World(ready, service)
 
 
-def files(world: World, write: object, operation: str = RENAME) -> Files:
-    exported = world.service.exported(source(operation), "change.yaml")
+def files(world: World, write: object, operation: str = RENAME, more: str = QUICK) -> Files:
+    exported = world.service.exported(source(operation, more=more), "change.yaml")
     return write(exported, Start(datetime(2026, 1, 1, tzinfo=UTC)))  # type: ignore[operator,no-any-return]
 
 
 class Alembic:
     """The revisions of a change, copied and run phase by phase."""
 
-    def __init__(self, world: World, home: Path, operation: str = RENAME) -> None:
+    def __init__(self, world: World, home: Path, operation: str = RENAME, more: str = QUICK) -> None:
         self.url, self.versions = world.url, home / "versions"
         self.versions.mkdir()
         self.made = home / "made"
-        for name, text in files(world, alembic_files.plugin.write, operation).items():
+        for name, text in files(world, alembic_files.plugin.write, operation, more).items():
             (self.made / name).parent.mkdir(parents=True, exist_ok=True)
             (self.made / name).write_text(text)
 
@@ -182,6 +182,22 @@ def test_a_purge_before_the_switch_is_never_repaired_into_broken_writes(world: W
         world.service.advance("change")
     assert world.seen() == before
     world.run("UPDATE orders SET quantity = 2")
+
+
+def test_a_rename_below_a_view_past_a_closed_gate_is_said(world: World, tmp_path: Path) -> None:
+    views = QUICK + "switch_reads: {by: views}\n"
+    tool = Alembic(world, tmp_path, RENAME, views)
+    world.submit(RENAME, more=views)
+    tool.deploy("1-expand")
+    world.to(State.SWITCHED)
+    for phase in sorted(each.name for each in tool.made.iterdir())[1:-1]:
+        tool.deploy(phase)
+    before = world.seen()
+    with pytest.raises(Indeterminate, match="while its gate was closed"):
+        world.service.advance("change")
+    assert world.seen() == before
+    world.service.advance("change", break_glass="it is done")
+    world.to(State.COMPLETED)
 
 
 def test_contract_before_the_switch_waits_for_the_way_down(world: World, tmp_path: Path) -> None:
