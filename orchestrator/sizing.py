@@ -20,7 +20,8 @@ from orchestrator.refusals import explained
 _SIZE = """
 SELECT coalesce(sum(CASE WHEN c.reltuples > 0 THEN c.reltuples::bigint
                          ELSE coalesce(pg_catalog.pg_stat_get_live_tuples(c.oid), 0) END), 0)::bigint,
-       coalesce(sum(greatest(c.relpages, 0)::bigint * pg_catalog.current_setting('block_size')::bigint), 0)::bigint,
+       CASE WHEN pg_catalog.bool_or(c.relpages <= 0 AND pg_catalog.pg_stat_get_live_tuples(c.oid) > 0) THEN NULL
+            ELSE coalesce(sum(greatest(c.relpages, 0)::bigint * pg_catalog.current_setting('block_size')::bigint), 0) END::bigint,
        pg_catalog.count(c.oid)
   FROM (SELECT to_regclass(format('%%I.%%I', %s::text, %s::text)) AS oid) t
  CROSS JOIN LATERAL (SELECT t.oid AS relid UNION SELECT p.relid FROM pg_catalog.pg_partition_tree(t.oid) p WHERE p.isleaf) parts
@@ -54,4 +55,4 @@ def _asked(tables: Iterable[TableName], target: Target) -> Mapping[TableName, Si
             found = {table: reader.rows(_SIZE, (table.schema, table.name))[0] for table in tables}
     except OrchError:
         return {}
-    return {table: Size(int(rows), int(size)) for table, (rows, size, there) in found.items() if there}
+    return {table: Size(rows, size) for table, (rows, size, there) in found.items() if there}

@@ -267,9 +267,10 @@ def _size(step: StepView) -> str:
     """``; public.orders has ~31.6M rows, 4.1 GB``."""
     if not step.table:
         return ""
-    if step.rows is None or step.bytes is None:
+    if step.rows is None:
         return f"; how large {step.table} is, is not known"
-    return f"; {step.table} has ~{count_text(step.rows)} rows, {count_text(step.bytes)}B"
+    size = f", {count_text(step.bytes)}B" if step.bytes is not None else ""
+    return f"; {step.table} has ~{count_text(step.rows)} rows{size}"
 
 
 def sql_lines(steps: Sequence[StepView], width: int) -> list[Line]:

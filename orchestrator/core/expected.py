@@ -21,10 +21,10 @@ BUILDS = ("create_index", "create_partitioned_index", "add_exclusion")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of a table with all its partitions, as the server estimates it."""
+    """Of a table with all its partitions, as the server estimates it; ``bytes`` are not known before it was first analyzed."""
 
     rows: int
-    bytes: int
+    bytes: int | None
 
 
 def expected(kind: str, *, scans: bool, rewrites: bool, size: Size | None) -> str:
@@ -36,13 +36,11 @@ def expected(kind: str, *, scans: bool, rewrites: bool, size: Size | None) -> st
         return "instant: the catalog only"
     if size is None:
         return "not known: the size of the table is not"
-    return _class(_seconds(kind, rewrites, size))
-
-
-def _seconds(kind: str, rewrites: bool, size: Size) -> float:
     if kind == "backfill":
-        return size.rows / FILL
-    return size.bytes / (WRITE if rewrites or kind in BUILDS else READ)
+        return _class(size.rows / FILL)
+    if size.bytes is None:
+        return "not known: the table was never analyzed"
+    return _class(size.bytes / (WRITE if rewrites or kind in BUILDS else READ))
 
 
 def _class(seconds: float) -> str:

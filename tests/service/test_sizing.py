@@ -24,6 +24,15 @@ def test_rows_size_and_duration_are_the_servers(world: World) -> None:
     assert adds.bytes == pages > 0
 
 
+def test_a_table_that_was_never_analyzed_is_not_taken_for_an_empty_one(world: World) -> None:
+    world.run("CREATE TABLE fresh (id bigint PRIMARY KEY, n int)")
+    world.run("INSERT INTO fresh SELECT i, i FROM generate_series(1, 5000) i", "SELECT pg_stat_force_next_flush()")
+    source = "change: change\noperations:\n  - set_not_null: {table: fresh, column: n}\n"
+    steps = world.service.plan(source, "change.yaml").steps
+    assert {(step.rows, step.bytes) for step in steps} == {(5000, None)}
+    assert {step.expected for step in steps if step.scans} == {"not known: the table was never analyzed"}
+
+
 def test_it_waits_for_no_lock(world: World) -> None:
     world.submit(COPY)
     with psycopg.connect(world.url) as link:
