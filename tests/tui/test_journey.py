@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -82,8 +82,7 @@ async def by_help(pilot: Pilot[int], app: OrchApp, wanted: str) -> None:
 
 @piloted
 async def test_find_approve_hold_and_read_who_did_what(release: Service, connect: Connect) -> None:
-    filling = asyncio.create_task(asyncio.to_thread(_advance, release))
-    async with running(release, (80, 24), monotonic=None) as (app, pilot):
+    async with _filling(release) as filling, running(release, (80, 24), monotonic=None) as (app, pilot):
         shown = await until_text(pilot, app, "RUN")
         assert re.search(r"GATE +orders-note .* 0 of 1 approvals", shown), "what needs a person is first, and says why"
         assert shown.index("GATE") < shown.index("RUN")
@@ -151,6 +150,18 @@ async def test_two_screens_approve_and_the_second_is_told(release: Service, conn
 
 def _focused(app: OrchApp) -> str | None:
     return app.focused.id if app.focused else None
+
+
+@contextlib.asynccontextmanager
+async def _filling(service: Service) -> AsyncIterator[asyncio.Task[None]]:
+    """A backfill of minutes, held at the latest when the test is over: nobody else would end it."""
+    filling = asyncio.create_task(asyncio.to_thread(_advance, service))
+    try:
+        yield filling
+    finally:
+        if not filling.done():
+            await asyncio.to_thread(service.pause, "orders-quantity-bigint", reason="the test is over")
+        await filling
 
 
 def _advance(service: Service) -> None:
