@@ -75,17 +75,17 @@ def _witnesses(run: Run, phase: GateName) -> Iterator[Witness]:
     except Invalid:
         return  # only orch can run it
     wanted = {number for number, unit in enumerate(exported.units, 1) if unit.phase == phase.value}
+    with run.registry.reading() as connection:
+        here = known.one(connection, run.change.id)
     with run.target.reader() as reader:
         for name, tool in discover("orchestrator.exporting").items():
             history: History | None = tool.history
             if history is None or (rows := _rows(reader, history)) is None:
                 continue
-            ledger = history.read(exported, rows)
+            ledger = history.read(exported, rows, here.exports.get((name, exported.plan_sha256), ()))
             if ledger is not None and (ledger.trouble or ledger.units & wanted):
                 yield Witness(name.replace("_", "-"), ledger.at, wanted <= ledger.units, ledger.trouble)
-    with run.registry.reading() as connection:
-        deploys = known.one(connection, run.change.id).deploys
-    for deploy in deploys:
+    for deploy in here.deploys:
         if deploy.deploy == phase.value:
             yield Witness(f"{deploy.actor} (orch attest)", deploy.version, whole=True)
 

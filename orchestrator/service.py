@@ -139,6 +139,12 @@ class Service:
             compiled = compiling.compiled(source, path, self._config, self._target)
             return self._target(compiled.plan.target).exported(compiled.plan, compiled.sha256)
 
+    def remember_export(self, change_id: str, tool: str, plan_sha256: str, versions: Sequence[str]) -> None:
+        """Keep which versions the files of a stored Change bear, so that the tool's table can be read later."""
+        data = {"tool": tool, "plan_sha256": plan_sha256, "versions": list(versions)}
+        with explained():
+            self._registry.record(change_id, Event.EXPORTED, data)
+
     # -- reading -------------------------------------------------------------------------------------------------
 
     def status(self, change_id: str) -> Status:
@@ -149,7 +155,7 @@ class Service:
     def statuses(self) -> list[Status]:
         """All Changes, without their steps' definitions."""
         with explained(), self._registry.reading() as connection:
-            return [statuses.status(each, full=False) for each in known.everything(connection)]
+            return [statuses.status(each, full=False) for each in known.outlines(connection)]
 
     def fleet(self, before: Fleet | None = None) -> Fleet:
         """Every Change as ``statuses`` tells it, reading again only what moved since ``before``."""
@@ -241,7 +247,7 @@ class Service:
         from orchestrator import readiness
 
         with explained(), self._registry.reading() as connection:
-            return readiness.ready(known.everything(connection))
+            return readiness.ready(known.outlines(connection))
 
     def fallen_back(self) -> list[str]:
         """Changes that are over by the Registry and not by a Target that lost its last commits; ``advance`` repairs them."""

@@ -79,7 +79,8 @@ class Known:
     ``now`` the Registry's clock; ``asked`` whether ``advance`` was asked for
     after evidence was taken last; ``tuned`` what the backfill is held to instead of what the file says; ``freezes`` are those
     that bind it, ``deploys`` what was attested since it came to where it is; ``glass`` where somebody broke it,
-    ``deployed`` the phases that another tool was found to have deployed; ``outdated``
+    ``deployed`` the phases that another tool was found to have deployed, ``exports`` the versions that files of it bear, by
+    tool and Plan; ``outdated``
     is what the last approver saw whose approval of the gate ahead other findings have voided, ``rehearsed`` its last rehearsal.
     """
 
@@ -99,6 +100,7 @@ class Known:
     deploys: tuple[Deploy, ...] = ()
     glass: tuple[Glass, ...] = ()
     deployed: tuple[Deployment, ...] = ()
+    exports: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     outdated: Evidence | None = None
     rehearsed: Rehearsed | None = None
 
@@ -112,7 +114,12 @@ def one(connection: Connection, change_id: str) -> Known:
 
 
 def everything(connection: Connection) -> list[Known]:
-    """All Changes, the oldest first, as ``some``."""
+    """All Changes, the oldest first, with all of their Plans."""
+    return _known(connection, queries.changes(connection))
+
+
+def outlines(connection: Connection) -> list[Known]:
+    """All Changes, as ``some``."""
     return _outlined(connection, true())
 
 
@@ -216,7 +223,7 @@ def _words(
 ) -> dict[str, dict[str, Any]]:
     """What only the history keeps, by Change."""
     tuned, deploys, glass = queries.tuned(told), queries.deploys(told), queries.glasses(told)
-    deployed = queries.deployments(told)
+    deployed, exports = queries.deployments(told), queries.exports(told)
     rehearsed, frozen = queries.rehearsals(told), freezes.standing(told, now)
     return {
         change.id: {
@@ -225,6 +232,7 @@ def _words(
             "deploys": tuple(each for each in deploys.get(change.id, ()) if each.at >= since.get(change.id, now)),
             "glass": tuple(glass.get(change.id, ())),
             "deployed": tuple(deployed.get(change.id, ())),
+            "exports": exports.get(change.id, {}),
             "rehearsed": rehearsed.get(change.id),
         }
         for change in changes

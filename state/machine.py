@@ -101,6 +101,7 @@ _STANDS: dict[tuple[State | None, Event], Edge] = {
     **_standing((E.TUNED,), _LIVE, "what the backfill is held to was changed"),
     **_standing((E.DEPLOYED,), _LIVE, "a deploy was attested"),
     **_standing((E.PHASE_DEPLOYED,), GATE_AHEAD, "the phase ahead was found deployed by the team's own migration tool"),
+    **_standing((E.EXPORTED,), _LIVE, "the change was written as migrations of the team's own tool"),
     **_standing((E.REHEARSED,), _LIVE, "the change was taken through on a copy"),
 }
 

@@ -98,6 +98,7 @@ class Event(StrEnum):
     TUNED = "backfill.tuned"
     DEPLOYED = "deploy.attested"
     PHASE_DEPLOYED = "phase.deployed"
+    EXPORTED = "change.exported"
     REHEARSED = "rehearsal.recorded"
     BREAK_GLASS = "break_glass.used"
 

@@ -288,6 +288,7 @@ SAID = (
     Event.REPLANNED,
     Event.DEPLOYED,
     Event.PHASE_DEPLOYED,
+    Event.EXPORTED,
     Event.BREAK_GLASS,
     Event.REHEARSED,
     RegistryEvent.FROZEN,
@@ -333,6 +334,16 @@ def deployments(events: Iterable[EventRow]) -> dict[str, list[Deployment]]:
         if event.kind == Event.PHASE_DEPLOYED.value:
             phase, by, at = (str(event.data.get(name)) for name in ("phase", "by", "at"))
             found.setdefault(event.change_id, []).append(Deployment(phase, by, at, datetime.fromisoformat(event.at)))
+    return found
+
+
+def exports(events: Iterable[EventRow]) -> dict[str, dict[tuple[str, str], tuple[str, ...]]]:
+    """Which versions the files of each Change were last given, by tool and Plan, in order."""
+    found: dict[str, dict[tuple[str, str], tuple[str, ...]]] = {}
+    for event in events:
+        if event.kind == Event.EXPORTED.value:
+            key = (str(event.data.get("tool")), str(event.data.get("plan_sha256")))
+            found.setdefault(event.change_id, {})[key] = tuple(map(str, event.data.get("versions") or ()))
     return found
 
 

@@ -1,7 +1,7 @@
 """The verb that hands a change back in the files of the team's own migration tool: export."""
 
 # Typer reads the annotations when the program starts, so they are not deferred here.
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,9 +12,11 @@ import typer
 from orchestrator.cli.converting import SUFFIX, save, source_of
 from orchestrator.cli.text import clean, note, out
 from orchestrator.cli.wiring import ConfigFile, Url, opened
+from orchestrator.core.errors import OrchError
 
 if TYPE_CHECKING:
     from orchestrator.core.exported import Exported
+    from orchestrator.service import Service
 
 
 class Tool(StrEnum):
@@ -47,18 +49,32 @@ def export(
     from orchestrator.exporting._model import Start
     from orchestrator.plugins import discover
 
+    name, start = tool.value.replace("-", "_"), Start(datetime.now(UTC), after)
+    plugin = discover("orchestrator.exporting")[name]
+    is_file = change.endswith(_FILES) or change == "-"
     with opened(url, config) as service:
-        if not change.endswith(_FILES) and change != "-":
-            source, name = service.source(change), change
-        else:
-            source, name = _source(change, url, config), change
-        exported = service.exported(source, name)
-    plugin = discover("orchestrator.exporting")[tool.value.replace("-", "_")]
-    files = plugin.write(exported, Start(datetime.now(UTC), after))
-    texts = {**files, **_messages(exported), "README.md": "\n".join(_readme(exported, plugin.how)) + "\n"}
-    save(Path(directory), texts)
+        exported = service.exported(_source(change, url, config) if is_file else service.source(change), change)
+        files = plugin.write(exported, start)
+        texts = {**files, **_messages(exported), "README.md": "\n".join(_readme(exported, plugin.how)) + "\n"}
+        save(Path(directory), texts)
+        if not is_file and service.status(change).plan_sha256 != exported.plan_sha256:
+            note(
+                f"{change} was submitted with another plan: orch submit its file again before these files are deployed"
+            )
+        elif not is_file and plugin.versions is not None:
+            _remember(service, change, name, exported, plugin.versions(exported, start))
     out([str(Path(directory) / each) for each in texts])
     note(f"no gate of orch guards these files: {directory}/README.md says what must be true before each phase")
+
+
+def _remember(service: "Service", change: str, tool: str, exported: "Exported", versions: Sequence[str]) -> None:
+    """The files are there whether or not we may write that down."""
+    try:
+        service.remember_export(change, tool, exported.plan_sha256, versions)
+    except OrchError as error:
+        note(
+            f"the registry does not know the files' versions, so orch advance will ask for orch attest: {error.message}"
+        )
 
 
 def _source(file: str, url: str | None, config: str | None) -> str:

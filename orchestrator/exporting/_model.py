@@ -45,21 +45,26 @@ class Ledger:
 class History:
     """The table in which a tool keeps what it has run; ``columns`` tell it from another tool's table of that name.
 
-    ``read`` understands its rows (``columns`` in order); None where they say nothing of this Change.
+    ``read`` understands its rows (``columns`` in order), given the versions that the files bear, by Unit, where those are known;
+    None where they say nothing of this Change.
     """
 
     table: str
     columns: tuple[str, ...]
-    read: Callable[[Exported, Sequence[Row]], Ledger | None]
+    read: Callable[[Exported, Sequence[Row], Sequence[str]], Ledger | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A plug-in of this room. ``how`` says in a sentence how its files are run; ``history`` is where it keeps that they were."""
+    """A plug-in of this room. ``how`` says in a sentence how its files are run; ``history`` is where it keeps that they were.
+
+    ``versions`` are those its files bear, by Unit, where they do not follow from the Plan and must be remembered.
+    """
 
     write: Write
     how: str
     history: History | None = None
+    versions: Callable[[Exported, Start], tuple[str, ...]] | None = None
 
 
 def numbered(exported: Exported) -> Iterator[tuple[int, str, str, Unit]]:

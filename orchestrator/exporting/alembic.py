@@ -66,7 +66,7 @@ def _revision(exported: Exported, number: int) -> str:
     return hashlib.sha256(f"{exported.plan_sha256}:{number}".encode()).hexdigest()[:12]
 
 
-def _read(exported: Exported, rows: Sequence[Row]) -> Ledger | None:
+def _read(exported: Exported, rows: Sequence[Row], _: Sequence[str]) -> Ledger | None:
     """The table holds heads only: a revision stands for all that come before it. Those that come after it hide it."""
     numbers = {_revision(exported, number): number for number in range(1, len(exported.units) + 1)}
     found = [str(row[0]) for row in rows if row[0] in numbers]

@@ -21,7 +21,7 @@ def _text(unit: Unit, statements: tuple[str, ...]) -> str:
     return comments(unit) + script(statements, transaction=not unit.alone)
 
 
-def _read(exported: Exported, rows: Sequence[Row]) -> Ledger | None:
+def _read(exported: Exported, rows: Sequence[Row], _: Sequence[str]) -> Ledger | None:
     """By checksum, since the team may name the directories anew. Equal files count once for each time they ran."""
     ours: dict[str, list[int]] = {}
     for number, unit in enumerate(exported.units, 1):

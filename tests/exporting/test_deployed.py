@@ -7,13 +7,14 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from orchestrator.cli.main import main
 from orchestrator.cli.statustext import detailed
 from orchestrator.core.errors import Indeterminate, PlanRefused, Stale
 from orchestrator.exporting import alembic as alembic_files
@@ -267,6 +268,51 @@ def test_objects_without_a_revision_wait_for_a_word(world: World) -> None:
         world.service.advance("change")
     world.service.attest("change", deploy="expand", release="7")
     world.to(State.COMPLETED)
+
+
+@pytest.fixture
+def migrated(world: World, tmp_path: Path) -> Callable[[int, bool], None]:
+    """A submitted change that was exported for golang-migrate after version 41, and whose expand ran; sets the tool's table."""
+    world.submit(RENAME)
+    (tmp_path / "orch.toml").write_text(f'registry = "{world.url}"\n[targets.shop]\nurl = "{world.url}"\n')
+    words = ("export", "change", "--format", "golang-migrate", "--after", "000041", "--out", str(tmp_path / "made"))
+    assert main((*words, "--config", str(tmp_path / "orch.toml"))) == 0
+    for file in sorted((tmp_path / "made" / "1-expand").glob("*.up.sql")):
+        by_message(world.url, file.read_text())
+    world.run("CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)")
+
+    def table(later: int, dirty: bool) -> None:
+        last = max(int(file.name.split("_")[0]) for file in (tmp_path / "made" / "1-expand").glob("*.up.sql"))
+        world.run(
+            "DELETE FROM schema_migrations",
+            f"INSERT INTO schema_migrations VALUES ({last + later}, {str(dirty).lower()})",
+        )
+
+    return table
+
+
+def test_golang_migrate_is_known_by_the_versions_its_files_were_given(
+    world: World, migrated: Callable[[int, bool], None]
+) -> None:
+    migrated(0, True)
+    with pytest.raises(Indeterminate, match="is dirty"):
+        world.service.advance("change")
+    migrated(0, False)
+    world.to(State.EXPANDED)
+    (found,) = world.service.status("change").deployed
+    assert (found.phase, found.by) == ("expand", "golang-migrate")
+    world.to(State.COMPLETED)
+    assert len(world.service.status("change").deployed) == 1, "what orch did itself is told of no tool"
+
+
+def test_golang_migrate_behind_a_later_version_of_the_team_waits_for_a_word(
+    world: World, migrated: Callable[[int, bool], None]
+) -> None:
+    migrated(1000, False)
+    with pytest.raises(Stale, match="no migration tool's table says who deployed it"):
+        world.service.advance("change")
+    world.service.attest("change", deploy="expand", release="1041")
+    world.to(State.EXPANDED)
 
 
 def test_prisma_is_known_by_its_checksums(world: World) -> None:
