@@ -18,7 +18,7 @@ from state import queries
 from state.deciding import INTENTS
 from state.digest import NO_FINDINGS
 from state.errors import FenceLost
-from state.machine import GATE_AHEAD, TRANSITIONS, Refused
+from state.machine import GATE_AHEAD, MOVES, TRANSITIONS, Refused
 from state.model import Event, Finding, GateName, State, Verdict
 from state.store import RECORDABLE, Registry
 from tests.state.conftest import audit, new, new_steps
@@ -218,6 +218,9 @@ def _walk(registry: Registry, change_id: str, choices: list[int]) -> set[State]:
     seen = {state}
     for choice in choices:
         able = [event for event in moves if (state, event) in TRANSITIONS] or moves
+        able = [
+            event for event in able if choice % 2 and event in MOVES
+        ] or able  # most of what may be said leads nowhere
         steps = (registry.step_started, registry.step_done, registry.step_undone, registry.step_lost)
         try:
             if choice % 3 == 0:
@@ -252,4 +255,4 @@ def test_whatever_happens_the_history_leads_to_the_rows(registry: Registry) -> N
 
     walk()
     assert audit(registry) == []
-    assert len(seen) > 8
+    assert len(seen) > 10
