@@ -120,7 +120,7 @@ def test_the_copy_is_of_the_targets_version_where_there_is_one() -> None:
 
 def test_a_change_that_the_copy_cannot_take_names_what_the_copy_lacks(database: str) -> None:
     def refuses(_: str) -> dict[TableName, Table]:
-        raise PlanRefused("no table odd", "")
+        raise PlanRefused("no table odd", "make it")
 
     with psycopg.connect(database, autocommit=True) as link:
         link.execute("CREATE TABLE t (id int)")
