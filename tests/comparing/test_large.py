@@ -34,10 +34,11 @@ SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::flo
 
 @dataclass
 class Watcher:
-    """The longest time for which a session of orch's held a snapshot, in seconds."""
+    """The longest time for which a session of orch's held a snapshot, and the time it was watched, in seconds."""
 
     longest: float = 0.0
     looks: int = 0
+    seconds: float = 0.0
 
 
 @contextmanager
@@ -54,9 +55,11 @@ def watching(url: str) -> Iterator[Watcher]:
 
     thread = threading.Thread(target=watch)
     thread.start()
+    began = time.monotonic()
     try:
         yield found
     finally:
+        found.seconds = time.monotonic() - began
         over.set()
         thread.join()
 
@@ -91,18 +94,17 @@ def big(ready: str) -> str:
 def test_no_snapshot_is_held_for_longer_than_two_seconds(big: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Progress] = []
     with watching(big) as watcher:
-        began = time.monotonic()
         found = _compared(big, told)
-        took = time.monotonic() - began
     assert (found.verdict, found.mismatches, found.rows) == (Verdict.FAIL, 3, ROWS)
     assert found.samples == ("id=1", "id=2500000", "id=5000000")
-    assert took > LONGEST, "the table is too small to show anything"
     assert watcher.longest < LONGEST
-    assert watcher.looks > 50
+    assert watcher.looks > 10
     assert any(each.eta_seconds is not None and each.rows_total for each in told)
 
     monkeypatch.setattr(comparing._Pace, "_size", lambda _: None)
     monkeypatch.setattr(ranges, "WHOLE", "0")
-    with watching(big) as watcher:
+    with watching(big) as whole:
         assert _compared(big).mismatches == 3
-    assert watcher.longest > LONGEST / 2, "the watcher sees nothing"
+    # However fast the machine: in one statement, one snapshot is held nearly all the time, and longer than for any range.
+    assert whole.longest > whole.seconds / 2, "the watcher sees nothing"
+    assert whole.longest > 2 * watcher.longest, "the ranges are no shorter than the whole"
