@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import stat
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -119,6 +121,21 @@ def test_runs_without_roots_rights_and_changes_no_mode_above(place: Path) -> Non
         assert stat.S_IMODE(server.socket.stat().st_mode) == 0o700
         assert len(os.fsencode(server.socket)) < 80
     assert {path: path.stat().st_mode for path in modes} == modes
+
+
+def test_two_processes_that_need_the_account_make_it_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = place / "made"
+    useradd = place / "useradd"
+    useradd.write_text(f'#!/bin/sh\nsleep 0.2\necho "$@" >> "{made}"\n')
+    useradd.chmod(0o755)
+    ours = pwd.getpwuid(os.geteuid())
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: str(useradd))
+    monkeypatch.setattr(host, "_entry", lambda _: ours if made.exists() else None)
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda _: host.account_for_server(), range(3)))
+    assert found == [host.Account(ours.pw_uid, ours.pw_gid)] * 3
+    assert len(made.read_text().splitlines()) == 1
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has directories that its server cannot pass")

@@ -7,6 +7,7 @@ has to arrange differently is arranged here, without changing anything that is n
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -36,13 +37,21 @@ def account_for_server() -> Account | None:
     if os.geteuid() != 0:
         return None
     if _entry(_ACCOUNT) is None and (useradd := shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")):
-        # A refusal is no failure: another process may have made it, and there are accounts to fall back to.
-        command = [useradd, "--system", "--no-create-home", "--home-dir=/nonexistent", "--shell=/usr/sbin/nologin"]
-        subprocess.run([*command, _ACCOUNT], check=False, capture_output=True)
+        _make_account(useradd)
     for name in (_ACCOUNT, "postgres", "nobody"):
         if entry := _entry(name):
             return Account(entry.pw_uid, entry.pw_gid)
     raise Invalid("PostgreSQL does not run as root, and no other account exists", "run orch as an ordinary user")
+
+
+def _make_account(useradd: str) -> None:
+    """Make the account, one process at a time: of two at once, the second replaced the first one's user by another number."""
+    with Path(useradd).open("rb") as program:
+        fcntl.flock(program, fcntl.LOCK_EX)
+        if _entry(_ACCOUNT) is None:
+            # A refusal is no failure: there are accounts to fall back to.
+            command = [useradd, "--system", "--no-create-home", "--home-dir=/nonexistent", "--shell=/usr/sbin/nologin"]
+            subprocess.run([*command, _ACCOUNT], check=False, capture_output=True)
 
 
 def _entry(name: str) -> pwd.struct_passwd | None:
