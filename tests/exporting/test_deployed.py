@@ -7,7 +7,9 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import pytest
 
 from orchestrator.cli.main import main
 from orchestrator.cli.statustext import detailed
-from orchestrator.core.errors import Indeterminate, PlanRefused, Stale
+from orchestrator.core.errors import Busy, Indeterminate, LeaseLost, PlanRefused, Stale
 from orchestrator.exporting import alembic as alembic_files
 from orchestrator.exporting import golang_migrate, prisma
 from orchestrator.exporting._model import Files, Start
@@ -122,6 +124,30 @@ def test_a_worker_killed_while_it_records_what_was_deployed_loses_nothing(
     assert world.seen() == before
     assert world.service.status("change").state is goal
     assert world.service.status("change").deployed[-1].by == "alembic"
+    assert world.service.audit_verify() == []
+
+
+def test_two_operators_at_once_record_what_was_deployed_once(world: World, tmp_path: Path) -> None:
+    tool = Alembic(world, tmp_path)
+    world.submit(RENAME)
+    tool.deploy("1-expand")
+    before = world.seen()
+    together = threading.Barrier(3)
+
+    def advance(_: int) -> str:
+        with service_at(world.url) as service:
+            together.wait(timeout=60)
+            try:
+                return service.advance("change", through=State.EXPANDED).state.value
+            except (Busy, LeaseLost) as error:
+                return type(error).__name__
+
+    with ThreadPoolExecutor(3) as pool:
+        said = list(pool.map(advance, range(3)))
+    assert "expanded" in said, said
+    assert world.service.status("change").state is State.EXPANDED
+    assert world.kinds().count("phase.deployed") == 1
+    assert world.seen() == before
     assert world.service.audit_verify() == []
 
 
