@@ -70,11 +70,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Took:
-    """Seconds, bytes of WAL, and bytes of the table afterwards."""
+    """Seconds, bytes of WAL, and bytes of the table afterwards and before."""
 
     seconds: float
     wal: int
     size: int
+    before: int
 
 
 def size(link: psycopg.Connection) -> int:
@@ -85,12 +86,13 @@ def size(link: psycopg.Connection) -> int:
 
 def measured(link: psycopg.Connection, work: Callable[[], None]) -> Took:
     """What some work took."""
+    at_first = size(link)
     before = link.execute("SELECT pg_current_wal_lsn()").fetchone()
     started = time.perf_counter()
     work()
     seconds = time.perf_counter() - started
     (wal,) = link.execute("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), %s)::bigint", before).fetchone() or (0,)
-    return Took(seconds, wal, size(link))
+    return Took(seconds, wal, size(link), at_first)
 
 
 def service_at(url: str) -> Service:
