@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.sql import Composable, Composed
+from psycopg.sql import SQL, Composable, Composed
 
 from orchestrator.core.ports import Cursor, Mark, TargetError
 from orchestrator.core.step import Backfill
 from orchestrator.dialects.postgres import batches, isolating, walking
-from orchestrator.dialects.postgres.text import fill, joined, literal, raw, table
+from orchestrator.dialects.postgres.text import fill, joined, literal, raw, table, written
 
 Send = Callable[[Composed], psycopg.Cursor[Any]]
 
@@ -160,8 +161,9 @@ def _sent(
     return Sent(max(0, rows), (answers[1][1] - answers[0][0]).total_seconds(), hot)
 
 
-def _fence(mark: Mark) -> Composed:
-    return fill(_FENCE, c=literal(mark.change_id), f=literal(mark.fence))
+@lru_cache(maxsize=64)
+def _fence(mark: Mark) -> SQL:
+    return written(fill(_FENCE, c=literal(mark.change_id), f=literal(mark.fence)))
 
 
 def _array(position: tuple[str, ...] | None) -> Composable:

@@ -8,12 +8,14 @@ the keys are (F15), and costs less than a hash.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
 
-from psycopg.sql import Composable, Composed
+from psycopg.sql import SQL, Composable, Composed
 
 from orchestrator.core.step import Backfill
 from orchestrator.dialects.postgres.calls import call, nulls
-from orchestrator.dialects.postgres.text import fill, joined, literal, name, raw, table
+from orchestrator.dialects.postgres.text import fill, joined, literal, name, raw, table, written
 
 
 def _values(step: Backfill, prefix: str = "") -> tuple[tuple[str, Composed], ...]:
@@ -56,14 +58,16 @@ def _fails(step: Backfill) -> Composed:
 
 def update(step: Backfill, where: Composable, prefix: str = "") -> Composed:
     """The direct UPDATE of one range."""
+    before, behind = _around(replace(step, batch_rows=0), prefix)
+    return joined("", [before, where, behind])
+
+
+@lru_cache(maxsize=64)
+def _around(step: Backfill, prefix: str) -> tuple[SQL, SQL]:
+    """What stands before and behind the range: the same in thousands of batches, so it is written once."""
     sets = [fill("{c} = {v}", c=name(column), v=value) for column, value in _values(step, prefix)]
-    return fill(
-        "UPDATE /* orch */ {t} SET {sets} WHERE {where} AND {guard}",
-        t=table(step.table),
-        sets=joined(", ", sets),
-        where=where,
-        guard=guard(step, prefix),
-    )
+    before = fill("UPDATE /* orch */ {t} SET {sets} WHERE ", t=table(step.table), sets=joined(", ", sets))
+    return written(before), written(fill(" AND {guard}", guard=guard(step, prefix)))
 
 
 def _row(step: Backfill) -> Composable:

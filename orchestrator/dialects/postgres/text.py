@@ -52,6 +52,11 @@ def text(statement: Composable) -> str:
     return statement.as_string(None)
 
 
+def written(statement: Composable) -> SQL:
+    """The same, quoted already: for what is sent again and again."""
+    return raw(text(statement))
+
+
 def search_path(schema: str) -> Composed:
     """Where names in the expressions of a change file are looked up: the same at plan time, in DDL and in functions."""
     return fill("search_path = pg_catalog, {schema}, public, pg_temp", schema=name(schema))
@@ -93,4 +98,5 @@ __all__ = [
     "sql",
     "table",
     "text",
+    "written",
 ]
