@@ -18,7 +18,7 @@ from textual.widgets import Button, Input, Static
 from orchestrator.core.status import Status
 from orchestrator.core.view import StepView
 from tui import going
-from tui.intent import Intent, intent_lines, moved
+from tui.intent import Intent, intent_lines, moved, refused
 from tui.lines import LineView
 from tui.live import Host, Reading
 from tui.viewmodel import World
@@ -101,6 +101,8 @@ class IntentModal(ModalScreen[Answer | None]):
             return "DISCONNECTED: actions are disabled until the data is live again"
         if change:
             return f"REFUSED: {change} while this was open; close it and read again"
+        if barred := refused(self.intent, self.seen, world.identity.user if world.identity else None):
+            return barred
         if self.intent.reason == "required" and not self._typed("reason"):
             return "a reason is required; it goes into the history"
         if self.intent.typed and self._typed("typed") != self.seen.change:

@@ -140,6 +140,15 @@ def impossible(verb: str, status: Status) -> str:
     return ""
 
 
+def refused(intent: Intent, seen: Status, user: str | None) -> str:
+    """Why an approval by ``user`` would not count, or nothing. The service has the last word."""
+    if intent.verb != "approve" or seen.gate is None or user not in seen.gate.spoken_for:
+        return ""
+    if any(approval.approver == user and approval.gate is seen.gate.phase for approval in seen.approvals):
+        return f"{user} has approved this gate already; it waits for somebody else"
+    return f"{user} requested this change, and this gate asks for other people: have one of them approve it"
+
+
 def moved(intent: Intent, seen: Status, now: Status | None) -> str:
     """What changed since the operator opened the request, if it voids what was read."""
     if now is None:

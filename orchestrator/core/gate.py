@@ -43,12 +43,16 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class GateStatus:
-    """A Gate as the operator sees it. ``phase`` is the gate's name."""
+    """A Gate as the operator sees it. ``phase`` is the gate's name.
+
+    ``spoken_for`` are those whose approval would be refused: who has approved it, and the requester where others must.
+    """
 
     phase: GateName
     ready: bool
     requirements: tuple[Requirement, ...]
     evidence_sha256: str
+    spoken_for: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[Requirement, ...]:
@@ -95,7 +99,7 @@ def judge(facts: GateFacts) -> GateStatus:
         *_hold(facts),
     )
     ready = all(need.verdict is Verdict.PASS for need in needs)
-    return GateStatus(facts.gate, ready, needs, facts.evidence_sha256)
+    return GateStatus(facts.gate, ready, needs, facts.evidence_sha256, _spoken_for(facts))
 
 
 def _checks(facts: GateFacts) -> tuple[Requirement, ...]:
@@ -130,6 +134,12 @@ def _counted(facts: GateFacts) -> tuple[Approval, ...]:
     if facts.policy.approvals >= 2:
         people.pop(facts.requester, None)
     return tuple(people.values())
+
+
+def _spoken_for(facts: GateFacts) -> tuple[str, ...]:
+    """Whom ``orch.check_decision`` would refuse (OR007, OR008)."""
+    requester = [facts.requester] if facts.policy.approvals >= 2 else []
+    return tuple(dict.fromkeys([*requester, *(a.approver for a in facts.approvals)]))
 
 
 def _approvals(facts: GateFacts) -> tuple[Requirement, ...]:

@@ -281,6 +281,7 @@ def _gate(gate: GateStatus | None) -> dict[str, Any] | None:
     return {
         "phase": gate.phase.value,
         "ready": gate.ready,
+        "spoken_for": list(gate.spoken_for),
         "requirements": [
             {"kind": n.kind, "name": n.name, "verdict": n.verdict.value, "detail": n.detail} for n in gate.requirements
         ],

@@ -165,6 +165,15 @@ def test_approvals_are_counted_by_distinct_people(asked: int, people: Sequence[s
     assert told is (asked >= 2 and not enough), "who may not is said while somebody is missing"
 
 
+@pytest.mark.parametrize(
+    ("asked", "people", "barred"),
+    [(0, [], ()), (1, [], ()), (1, ["ann"], ("ann",)), (2, [], ("bob",)), (2, ["ann"], ("bob", "ann"))],
+)
+def test_whose_approval_would_be_refused_is_known(asked: int, people: Sequence[str], barred: tuple[str, ...]) -> None:
+    facts = replace(OPEN, policy=GatePolicy(asked), approvals=tuple(map(said, people)))
+    assert judge(facts).spoken_for == barred
+
+
 def test_a_rejection_is_told_with_its_reason() -> None:
     (need,) = judge(replace(OPEN, approvals=(), rejection=said("cid", "reject", "not today"))).missing
     assert "rejected by cid: not today" in need.detail

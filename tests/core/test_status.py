@@ -99,6 +99,7 @@ def test_the_shape_of_the_json() -> None:
     assert full["gate"] == {
         "phase": "contract",
         "ready": False,
+        "spoken_for": [],
         "requirements": [
             {"kind": "check", "name": "shapes_agree", "verdict": "fail", "detail": "1 rows differ: id=5"},
             {"kind": "soak", "name": "soak", "verdict": "unknown", "detail": "5m left of 1h"},

@@ -33,6 +33,13 @@ def gates(**policies: str) -> str:
     return "gates: {" + ", ".join(f"{name}: {{{policy}}}" for name, policy in (free | policies).items()) + "}\n"
 
 
+def spoken_for(world: World) -> tuple[str, ...]:
+    """Whose approval would be refused."""
+    gate = world.service.status("change").gate
+    assert gate is not None
+    return gate.spoken_for
+
+
 def need(world: World, kind: str) -> Requirement:
     """The one requirement of a kind at the gate ahead."""
     gate = world.service.status("change").gate
@@ -123,10 +130,12 @@ def test_two_approvals_are_two_people_and_neither_is_the_requester(world: World,
     with pytest.raises(Blocked) as refused:
         world.service.approve("change")
     assert refused.value.exit_code == 4
+    assert spoken_for(world) == ("postgres",)
     ann, ben = person("ann"), person("ben")
     ann.approve("change")
     with pytest.raises(Blocked):
         ann.approve("change")
+    assert spoken_for(world) == ("postgres", ann.identity().user)
     with pytest.raises(Waiting, match="1 of 2 approvals: ann"):
         world.service.advance("change")
     ben.approve("change")
