@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from pathlib import Path
 
 import psycopg
@@ -14,6 +12,7 @@ from orchestrator.core.progress import Progress
 from orchestrator.core.step import AddColumn
 from orchestrator.dialects.postgres.target import PostgresTarget
 from state.model import State
+from tests.support.beside import beside
 from tests.support.release import Release
 
 
@@ -22,22 +21,8 @@ def test_readers_and_writers_never_wait_behind_our_ddl(release: Release) -> None
     release.submit("rename_column: {table: t, column: email, to: mail}")
     release.service.approve("change")
     retries: list[str] = []
-    slowest = 0.0
-    over = threading.Event()
-
-    def application() -> None:
-        nonlocal slowest
-        with psycopg.connect(release.url, autocommit=True) as link:
-            while not over.is_set():
-                started = time.perf_counter()
-                link.execute("UPDATE t SET other = other + 1 WHERE id = 1")
-                slowest = max(slowest, time.perf_counter() - started)
-                time.sleep(0.005)
-
     with psycopg.connect(release.url) as holder:
         holder.execute("SELECT count(*) FROM t")
-        thread = threading.Thread(target=application)
-        thread.start()
 
         def listen(progress: Progress) -> None:
             if progress.kind == "step.retry":
@@ -45,12 +30,11 @@ def test_readers_and_writers_never_wait_behind_our_ddl(release: Release) -> None
                 if len(retries) == 3:
                     holder.rollback()
 
-        release.service.advance("change", listen=listen)
-        over.set()
-        thread.join()
+        with beside(release.url, "UPDATE t SET other = other + 1 WHERE id = 1") as writer:
+            release.service.advance("change", listen=listen)
     assert len(retries) >= 3
     assert "lock timeout" in retries[0]
-    assert slowest < 0.6
+    assert writer.slowest < 0.6
     assert release.service.status("change").state is State.EXPANDED
 
 

@@ -59,16 +59,23 @@ class Alembic:
         done = alembic(self.versions, self.url, *words)
         assert done.returncode == 0, done.stderr[-3000:]
 
-    def deploy(self, phase: str) -> None:
-        for file in (self.made / phase).glob("*.py"):
-            shutil.copy(file, self.versions)
-        self.run("upgrade", "head")
+    def deploy(self, *phases: str) -> None:
+        for phase in phases:
+            for file in (self.made / phase).glob("*.py"):
+                shutil.copy(file, self.versions)
+            self.run("upgrade", "head")
 
 
-def test_alembic_deploys_every_phase_and_orch_follows(world: World, tmp_path: Path) -> None:
-    tool = Alembic(world, tmp_path)
+@pytest.fixture
+def tool(world: World, tmp_path: Path) -> Alembic:
+    """The tool of a submitted change whose expand it has deployed."""
+    made = Alembic(world, tmp_path)
     world.submit(RENAME)
-    tool.deploy("1-expand")
+    made.deploy("1-expand")
+    return made
+
+
+def test_alembic_deploys_every_phase_and_orch_follows(world: World, tool: Alembic) -> None:
     assert world.to(State.EXPANDED).state is State.EXPANDED
     events = [event for event in world.service.events("change") if event.kind == "phase.deployed"]
     assert [(e.data["phase"], e.data["by"]) for e in events] == [("expand", "alembic")]
@@ -101,16 +108,12 @@ def test_alembic_deploys_every_phase_and_orch_follows(world: World, tmp_path: Pa
     ],
 )
 def test_a_worker_killed_while_it_records_what_was_deployed_loses_nothing(
-    world: World, tmp_path: Path, goal: State, deployed: tuple[str, ...]
+    world: World, tool: Alembic, goal: State, deployed: tuple[str, ...]
 ) -> None:
-    tool = Alembic(world, tmp_path)
-    world.submit(RENAME)
-    tool.deploy("1-expand")
     if deployed:
         world.to(State.SWITCHED)
         world.service.approve("change")
-    for phase in deployed:
-        tool.deploy(phase)
+    tool.deploy(*deployed)
     before = world.seen()
     command = [sys.executable, "-m", "tests.engine.killer", world.url, "change", goal.value, "events"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
@@ -127,10 +130,7 @@ def test_a_worker_killed_while_it_records_what_was_deployed_loses_nothing(
     assert world.service.audit_verify() == []
 
 
-def test_two_operators_at_once_record_what_was_deployed_once(world: World, tmp_path: Path) -> None:
-    tool = Alembic(world, tmp_path)
-    world.submit(RENAME)
-    tool.deploy("1-expand")
+def test_two_operators_at_once_record_what_was_deployed_once(world: World, tool: Alembic) -> None:
     before = world.seen()
     together = threading.Barrier(3)
 
@@ -151,22 +151,14 @@ def test_two_operators_at_once_record_what_was_deployed_once(world: World, tmp_p
     assert world.service.audit_verify() == []
 
 
-def test_orch_goes_on_by_itself_after_expand(world: World, tmp_path: Path) -> None:
-    tool = Alembic(world, tmp_path)
-    world.submit(RENAME)
-    tool.deploy("1-expand")
+def test_orch_goes_on_by_itself_after_expand(world: World, tool: Alembic) -> None:
     world.to(State.COMPLETED)
     assert world.rows("SELECT count(*) FROM orders WHERE mail IS NULL") == [(0,)]
 
 
-def test_contract_past_a_closed_gate_is_said_loudly(world: World, tmp_path: Path) -> None:
-    tool = Alembic(world, tmp_path)
-    world.submit(RENAME)
-    tool.deploy("1-expand")
+def test_contract_past_a_closed_gate_is_said_loudly(world: World, tool: Alembic) -> None:
     world.to(State.SWITCHED)
-    tool.deploy("2-backfill")
-    tool.deploy("3-switch_reads")
-    tool.deploy("4-contract")
+    tool.deploy("2-backfill", "3-switch_reads", "4-contract")
     before = world.seen()
     with pytest.raises(Indeterminate, match=r"deployed by alembic, revision .* while its gate was closed"):
         world.service.advance("change")
@@ -177,13 +169,9 @@ def test_contract_past_a_closed_gate_is_said_loudly(world: World, tmp_path: Path
     world.run("UPDATE orders SET quantity = 1")
 
 
-def test_a_purge_past_a_closed_gate_is_said_and_recorded(world: World, tmp_path: Path) -> None:
-    tool = Alembic(world, tmp_path)
-    world.submit(RENAME)
-    tool.deploy("1-expand")
+def test_a_purge_past_a_closed_gate_is_said_and_recorded(world: World, tool: Alembic) -> None:
     world.to(State.SWITCHED)
-    for phase in ("2-backfill", "3-switch_reads", "4-contract", "5-purge"):
-        tool.deploy(phase)
+    tool.deploy("2-backfill", "3-switch_reads", "4-contract", "5-purge")
     before = world.seen()
     with pytest.raises(Indeterminate, match="contract and purge of change was deployed"):
         world.service.advance("change")
@@ -194,13 +182,9 @@ def test_a_purge_past_a_closed_gate_is_said_and_recorded(world: World, tmp_path:
     assert world.service.audit_verify() == []
 
 
-def test_a_purge_before_the_switch_is_never_repaired_into_broken_writes(world: World, tmp_path: Path) -> None:
-    tool = Alembic(world, tmp_path)
-    world.submit(RENAME)
-    tool.deploy("1-expand")
+def test_a_purge_before_the_switch_is_never_repaired_into_broken_writes(world: World, tool: Alembic) -> None:
     world.to(State.BACKFILLED)
-    for phase in ("2-backfill", "3-switch_reads", "4-contract", "5-purge"):
-        tool.deploy(phase)
+    tool.deploy("2-backfill", "3-switch_reads", "4-contract", "5-purge")
     before = world.seen()
     with pytest.raises(Indeterminate, match="it is backfilled here"):
         world.service.advance("change")
@@ -217,8 +201,7 @@ def test_a_rename_below_a_view_past_a_closed_gate_is_said(world: World, tmp_path
     world.submit(RENAME, more=views)
     tool.deploy("1-expand")
     world.to(State.SWITCHED)
-    for phase in sorted(each.name for each in tool.made.iterdir())[1:-1]:
-        tool.deploy(phase)
+    tool.deploy(*sorted(each.name for each in tool.made.iterdir())[1:-1])
     before = world.seen()
     with pytest.raises(Indeterminate, match="while its gate was closed"):
         world.service.advance("change")
@@ -227,13 +210,9 @@ def test_a_rename_below_a_view_past_a_closed_gate_is_said(world: World, tmp_path
     world.to(State.COMPLETED)
 
 
-def test_contract_before_the_switch_waits_for_the_way_down(world: World, tmp_path: Path) -> None:
-    tool = Alembic(world, tmp_path)
-    world.submit(RENAME)
-    tool.deploy("1-expand")
+def test_contract_before_the_switch_waits_for_the_way_down(world: World, tool: Alembic) -> None:
     world.to(State.BACKFILLED)
-    tool.deploy("2-backfill")
-    tool.deploy("3-switch_reads")
+    tool.deploy("2-backfill", "3-switch_reads")
     (guard,) = (tool.made / "4-contract").glob("*see_that*")
     tool.deploy("4-contract")
     with pytest.raises(Indeterminate, match="it is backfilled here"):
@@ -242,13 +221,9 @@ def test_contract_before_the_switch_waits_for_the_way_down(world: World, tmp_pat
     world.to(State.COMPLETED)
 
 
-def test_an_abort_never_drops_the_new_shape_while_the_old_is_parked(world: World, tmp_path: Path) -> None:
-    tool = Alembic(world, tmp_path)
-    world.submit(RENAME)
-    tool.deploy("1-expand")
+def test_an_abort_never_drops_the_new_shape_while_the_old_is_parked(world: World, tool: Alembic) -> None:
     world.to(State.SWITCHED)
-    for phase in ("2-backfill", "3-switch_reads", "4-contract"):
-        tool.deploy(phase)
+    tool.deploy("2-backfill", "3-switch_reads", "4-contract")
     before = world.seen()
     world.service.abort("change", reason="it is no good")
     with pytest.raises(Indeterminate, match="it is aborting here"):
@@ -256,10 +231,7 @@ def test_an_abort_never_drops_the_new_shape_while_the_old_is_parked(world: World
     assert world.seen() == before
 
 
-def test_a_part_of_expand_names_what_is_lacking(world: World, tmp_path: Path) -> None:
-    tool = Alembic(world, tmp_path)
-    world.submit(RENAME)
-    tool.deploy("1-expand")
+def test_a_part_of_expand_names_what_is_lacking(world: World, tool: Alembic) -> None:
     tool.run("downgrade", "-1")
     with pytest.raises(Indeterminate, match="in part: alembic says that it stands at revision"):
         world.service.advance("change")

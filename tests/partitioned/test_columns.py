@@ -21,6 +21,7 @@ from orchestrator.dialects.postgres.target import PostgresTarget
 from state.model import State
 from tests.partitioned.trees import valid
 from tests.service.world import World
+from tests.support.beside import beside
 
 RENAME = "rename_column: {table: tree, column: note, to: remark}"
 RETYPE = "change_type: {table: tree, column: note, to: short, type: varchar(3), up: 'left(note, 3)', down: short}"
@@ -212,31 +213,17 @@ def test_ddl_gives_way_to_a_reader_of_one_partition(tree: World) -> None:
     if tree.service.status("change").gate is not None:
         with suppress(OrchError):
             tree.service.approve("change")
-    over = threading.Event()
-    slowest = 0.0
-
-    def read() -> None:
-        nonlocal slowest
-        with psycopg.connect(tree.url, autocommit=True) as link:
-            while not over.wait(0.01):
-                began = time.monotonic()
-                link.execute("SELECT count(*) FROM low")
-                slowest = max(slowest, time.monotonic() - began)
-
-    reader = threading.Thread(target=read)
     with psycopg.connect(tree.url) as holder:
         holder.execute("SELECT count(*) FROM rest")
-        reader.start()
-        expand = threading.Thread(target=lambda: tree.to(State.EXPANDED))
-        expand.start()
-        time.sleep(3)
-        assert tree.rows("SELECT count(*) FROM pg_attribute WHERE attname = 'remark'") == [(0,)]
-        holder.rollback()
-        expand.join(30)
-    over.set()
-    reader.join(10)
+        with beside(tree.url, "SELECT count(*) FROM low") as reader:
+            expand = threading.Thread(target=lambda: tree.to(State.EXPANDED))
+            expand.start()
+            time.sleep(3)
+            assert tree.rows("SELECT count(*) FROM pg_attribute WHERE attname = 'remark'") == [(0,)]
+            holder.rollback()
+            expand.join(30)
     assert tree.service.status("change").state is State.EXPANDED
-    assert slowest < 0.8
+    assert reader.slowest < 0.8
 
 
 def test_every_step_locks_all_partitions_first_and_for_a_bounded_time(

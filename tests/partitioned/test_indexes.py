@@ -12,6 +12,7 @@ from orchestrator.core.errors import Blocked, OrchError, PlanRefused
 from state.model import State
 from tests.partitioned.trees import INDEX, INDEXES, Died, dying_before, meanwhile, valid
 from tests.service.world import World
+from tests.support.beside import beside
 
 MESSAGES = 10
 """What the tree needs: its own index, one for the sub-partitioned table, a build for each of four partitions, five
@@ -219,28 +220,14 @@ def test_a_drop_gives_way_to_readers_of_one_partition(tree: World) -> None:
     tree.run("CREATE INDEX by_note ON tree (note)")
     tree.submit("drop_index: {table: tree, index: by_note}")
     tree.to(State.SWITCHED)
-    over = threading.Event()
-    slowest = 0.0
-
-    def read() -> None:
-        nonlocal slowest
-        with psycopg.connect(tree.url, autocommit=True) as link:
-            while not over.wait(0.01):
-                began = time.monotonic()
-                link.execute("SELECT count(*) FROM tree")
-                slowest = max(slowest, time.monotonic() - began)
-
-    reader = threading.Thread(target=read)
     with psycopg.connect(tree.url) as holder:
         holder.execute("SELECT count(*) FROM rest")
-        reader.start()
-        drop = threading.Thread(target=lambda: tree.to(State.CONTRACTED))
-        drop.start()
-        time.sleep(3)
-        assert _has(tree, "by_note")
-        holder.rollback()
-        drop.join(30)
-    over.set()
-    reader.join(10)
+        with beside(tree.url, "SELECT count(*) FROM tree") as reader:
+            drop = threading.Thread(target=lambda: tree.to(State.CONTRACTED))
+            drop.start()
+            time.sleep(3)
+            assert _has(tree, "by_note")
+            holder.rollback()
+            drop.join(30)
     assert not _has(tree, "by_note")
-    assert slowest < 1.0
+    assert reader.slowest < 1.0
