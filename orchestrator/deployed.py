@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import Indeterminate, Invalid, Stale
+from orchestrator.core.parkstep import ParkColumn, ParkTable
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import PURGES, ParkColumn, ParkTable
+from orchestrator.core.step import PURGES
 from orchestrator.core.viewstep import RenameColumn, RenameTable
 from orchestrator.engine import ddl
 from orchestrator.plugins import discover

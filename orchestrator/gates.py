@@ -16,11 +16,12 @@ from orchestrator.core.check import Check
 from orchestrator.core.control import Control, control
 from orchestrator.core.errors import Blocked, Stale, Waiting
 from orchestrator.core.gate import EVIDENCE_MAX_AGE
+from orchestrator.core.parkstep import ParkColumn
 from orchestrator.core.plan import Plan, parse_plan
 from orchestrator.core.ports import Examiner, Seen, Target
 from orchestrator.core.progress import Listener, nobody, onward
 from orchestrator.core.reading import Usage
-from orchestrator.core.step import InstallSync, ParkColumn
+from orchestrator.core.step import InstallSync
 from orchestrator.core.sync import Mirror
 from orchestrator.plugins import discover
 from orchestrator.refusals import explained

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from orchestrator.checks._judge import judged
 from orchestrator.core.catalog import TableName
+from orchestrator.core.parkstep import ParkColumn, ParkTable
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import Reader
-from orchestrator.core.step import ParkColumn, ParkTable
 from orchestrator.core.viewstep import DropSchema, DropView
 from state.model import Finding, GateName
 

@@ -13,10 +13,10 @@ from orchestrator.checks._judge import judged
 from orchestrator.checks._statements import SHOWN, missed, short, told
 from orchestrator.core.catalog import TableName
 from orchestrator.core.duration import words
+from orchestrator.core.parkstep import ParkColumn, ParkTable
 from orchestrator.core.plan import Plan, takes_away
 from orchestrator.core.ports import ConnectionLost, Reader, TargetError
 from orchestrator.core.reading import Coverage, How, Proof, Reads, Rehearsal, Usage
-from orchestrator.core.step import ParkColumn, ParkTable
 from orchestrator.core.viewstep import CreateView, RenameColumn, RenameTable
 from state.model import Finding, GateName, Verdict
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from orchestrator.checks._sql import table
+from orchestrator.core.parkstep import ParkColumn, ParkTable
 from orchestrator.core.plan import Plan
 from orchestrator.core.ports import ConnectionLost, Reader, TargetError
-from orchestrator.core.step import ParkColumn, ParkTable
 from state.model import Finding, GateName, Verdict
 
 _COLUMNS = """

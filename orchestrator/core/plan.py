@@ -16,6 +16,7 @@ from orchestrator.core.catalog import Catalog
 from orchestrator.core.errors import PlanRefused
 from orchestrator.core.footprint import Footprint, Place
 from orchestrator.core.gate import GatePolicy
+from orchestrator.core.parkstep import ParkColumn, ParkTable, PurgeColumn
 from orchestrator.core.ramp import EACH
 from orchestrator.core.reading import Readers
 from orchestrator.core.step import (
@@ -25,9 +26,6 @@ from orchestrator.core.step import (
     Backfill,
     CreateIndex,
     InstallSync,
-    ParkColumn,
-    ParkTable,
-    PurgeColumn,
     RunSql,
     Step,
     SwitchReads,

@@ -14,12 +14,13 @@ from orchestrator.core import ramp
 from orchestrator.core.duration import words
 from orchestrator.core.errors import Invalid, LeaseLost, OrchError, Waiting
 from orchestrator.core.keys import SwapPrimaryKey
+from orchestrator.core.parkstep import ParkColumn, ParkTable
 from orchestrator.core.partitioned import DropPartitionedIndex
 from orchestrator.core.plan import Plan, PlannedStep, parse_plan
 from orchestrator.core.ports import ConnectionLost, Fenced, LockNotGranted, Seen, Target, TargetError
 from orchestrator.core.progress import Listener
 from orchestrator.core.reckoning import ENDED
-from orchestrator.core.step import DropConstraint, DropIndex, ParkColumn, ParkTable, RemoveSync, SwapIndex, SwitchReads
+from orchestrator.core.step import DropConstraint, DropIndex, RemoveSync, SwapIndex, SwitchReads
 from orchestrator.core.viewstep import RenameColumn, RenameTable
 from orchestrator.engine import ddl
 from orchestrator.engine.lease import TTL, Lease, held

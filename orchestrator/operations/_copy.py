@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from orchestrator.core.catalog import Column, Constraint, Index, Table
+from orchestrator.core.parkstep import ParkColumn, PurgeColumn, Rename
 from orchestrator.core.partitioned import AddPartitionedForeignKey
 from orchestrator.core.plan import Draft, PhaseName, PlannedStep, Settings
 from orchestrator.core.step import (
@@ -17,10 +18,7 @@ from orchestrator.core.step import (
     AddConstraint,
     Backfill,
     InstallSync,
-    ParkColumn,
-    PurgeColumn,
     RelaxNotNull,
-    Rename,
     SetNotNull,
     Step,
     SwitchReads,

@@ -12,17 +12,9 @@ from dataclasses import dataclass
 from orchestrator.core.asked import Question
 from orchestrator.core.catalog import Catalog, Column, Table
 from orchestrator.core.errors import PlanRefused
+from orchestrator.core.parkstep import ParkColumn, Parked
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import (
-    AddColumn,
-    Backfill,
-    Filled,
-    InstallSync,
-    ParkColumn,
-    Parked,
-    RelaxNotNull,
-    SwitchReads,
-)
+from orchestrator.core.step import AddColumn, Backfill, Filled, InstallSync, RelaxNotNull, SwitchReads
 from orchestrator.core.sync import Conversion, Mirror, Part
 from orchestrator.operations import _table
 from orchestrator.operations._copy import not_null, parking, preconditions

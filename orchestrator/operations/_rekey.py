@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from orchestrator.core.catalog import Constraint, Index
 from orchestrator.core.keys import KeyReference, MoveDefault, SwapPrimaryKey
+from orchestrator.core.parkstep import ParkColumn
 from orchestrator.core.plan import PlannedStep, Settings
 from orchestrator.core.step import (
     AddConstraint,
     DropConstraint,
     DropIndex,
-    ParkColumn,
     RelaxNotNull,
     SwitchReads,
     ValidateConstraint,

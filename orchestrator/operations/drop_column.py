@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from orchestrator.core.asked import Question
 from orchestrator.core.catalog import Catalog, Column, Table
 from orchestrator.core.errors import PlanRefused
+from orchestrator.core.parkstep import ParkColumn
 from orchestrator.core.plan import Draft, PlannedStep, Settings
-from orchestrator.core.step import InstallSync, ParkColumn, SwitchReads
+from orchestrator.core.step import InstallSync, SwitchReads
 from orchestrator.core.sync import Conversion, Fill
 from orchestrator.operations import _table
 from orchestrator.operations._copy import parking

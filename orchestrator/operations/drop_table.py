@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from orchestrator.core.catalog import Catalog, Table
 from orchestrator.core.errors import PlanRefused
+from orchestrator.core.parkstep import ParkTable, PurgeTable
 from orchestrator.core.plan import Draft, PhaseName, PlannedStep, Settings
-from orchestrator.core.step import ParkTable, PurgeTable, SwitchReads
+from orchestrator.core.step import SwitchReads
 from orchestrator.operations import _table
 from orchestrator.operations._model import OperationModel, identity
 

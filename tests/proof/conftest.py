@@ -13,8 +13,9 @@ from psycopg import sql
 
 from orchestrator import embedded
 from orchestrator.core.catalog import TableName
+from orchestrator.core.parkstep import ParkColumn
 from orchestrator.core.reading import Proof, Rehearsal, Statement
-from orchestrator.core.step import ParkColumn, Step
+from orchestrator.core.step import Step
 from orchestrator.dialects.postgres.target import PostgresTarget
 from tests.support.server import SETTINGS, bin_dir
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.core.parkstep import ParkColumn, Parked
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import ParkColumn, Parked
 from orchestrator.core.sync import Conversion, Fill
 from tests.steps.scene import ORDERS, Case, Scene, expect
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.core.parkstep import ParkTable
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import ParkTable
 from tests.steps.scene import ORDERS, Case, Scene, expect
 
 STEP = ParkTable(ORDERS, '_orch "parked"')

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.core.parkstep import PurgeColumn
 from orchestrator.core.ports import Seen
-from orchestrator.core.step import InstallSync, PurgeColumn
+from orchestrator.core.step import InstallSync
 from orchestrator.core.sync import Conversion, Fill
 from tests.steps.scene import ORDERS, Case, Scene, expect
 

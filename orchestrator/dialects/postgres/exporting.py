@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 
 from orchestrator.core.errors import Invalid
 from orchestrator.core.exported import Exported, Unit
+from orchestrator.core.parkstep import ParkColumn, ParkTable
 from orchestrator.core.plan import PHASES, PhaseName, Plan, PlannedStep
-from orchestrator.core.step import Backfill, ParkColumn, ParkTable, Step, SwitchReads
+from orchestrator.core.step import Backfill, Step, SwitchReads
 from orchestrator.dialects.postgres import batches, bootstrap, kinds
 from orchestrator.dialects.postgres.kinds import Message, Rendered
 from orchestrator.dialects.postgres.text import fill, literal, raw, search_path, table, text

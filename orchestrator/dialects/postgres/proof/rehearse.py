@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
+from orchestrator.core.parkstep import ParkColumn
 from orchestrator.core.ports import LockNotGranted, Mark, TargetError
 from orchestrator.core.reading import (
     Body,
@@ -26,7 +27,7 @@ from orchestrator.core.reading import (
     Verdictless,
     judge,
 )
-from orchestrator.core.step import Backfill, ParkColumn, Step
+from orchestrator.core.step import Backfill, Step
 from orchestrator.core.viewstep import CreateView
 from orchestrator.dialects.postgres import connection
 from orchestrator.dialects.postgres.proof.bodies import bodies

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from psycopg.sql import Composed
 
 from orchestrator.core.catalog import TableName
+from orchestrator.core.parkstep import ParkColumn, Rename
 from orchestrator.core.ports import Observation
-from orchestrator.core.step import ParkColumn, Rename
 from orchestrator.core.sync import Mirror
 from orchestrator.dialects.postgres import sync
 from orchestrator.dialects.postgres.calls import NONE, Names

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrator.core.parkstep import PurgeColumn
 from orchestrator.core.ports import Observation, Seen
-from orchestrator.core.step import PurgeColumn
 from orchestrator.dialects.postgres import sync
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import alter, exclusive, locked

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.core.catalog import TableName
+from orchestrator.core.parkstep import PurgeTable
 from orchestrator.core.ports import Observation
-from orchestrator.core.step import PurgeTable
 from orchestrator.dialects.postgres.kinds import Kind, Look, Rendered
 from orchestrator.dialects.postgres.steps._alter import exclusive
 from orchestrator.dialects.postgres.steps._seen import ABSENT, DONE, TABLES, foreign, relation
