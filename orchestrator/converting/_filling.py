@@ -11,7 +11,7 @@ from dataclasses import replace
 from orchestrator.converting._model import Part, Place, Request, Unclear, at, place, quoted, relation, said, spelled
 from orchestrator.dialects.postgres.parser import NotAnExpression, expression
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Expr
+from orchestrator.dialects.postgres.script.parts import Expr
 from orchestrator.dialects.postgres.script.saying import same
 
 

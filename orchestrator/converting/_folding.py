@@ -12,7 +12,8 @@ from orchestrator.converting._filling import last
 from orchestrator.converting._model import Place, Request, place
 from orchestrator.converting.create_table import folded
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Act, Name
+from orchestrator.dialects.postgres.script.acts import Act
+from orchestrator.dialects.postgres.script.parts import Name
 
 
 def fold(requests: list[Request], act: Act, number: int) -> list[Request] | None:

@@ -13,7 +13,8 @@ from typing import Any
 from psycopg import sql
 
 from orchestrator.core.known import Known, KnownTable
-from orchestrator.dialects.postgres.script.acts import Act, Constraint, Key, Name, Rename
+from orchestrator.dialects.postgres.script.acts import Act, Rename
+from orchestrator.dialects.postgres.script.parts import Constraint, Key, Name
 
 Place = tuple[str, str]
 """A table and what of it: a column, ``index NAME``, ``constraint NAME``, ``key``; ``*`` is the table, ``?`` columns unknown."""

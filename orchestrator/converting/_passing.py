@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from orchestrator.converting._model import place
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Act, Name
+from orchestrator.dialects.postgres.script.acts import Act
+from orchestrator.dialects.postgres.script.parts import Name
 
 _MAKES = {
     "create extension": "it makes an extension",

@@ -23,6 +23,7 @@ from orchestrator.core.errors import OrchError
 from orchestrator.core.known import Known
 from orchestrator.dialects.postgres.script import acts
 from orchestrator.dialects.postgres.script.acts import Act
+from orchestrator.dialects.postgres.script.parts import Name
 from orchestrator.dialects.postgres.script.reading import Statement, read
 from orchestrator.dialects.postgres.script.saying import names, parts, same
 from orchestrator.plugins import discover
@@ -113,7 +114,7 @@ class _Run:
             return
         table = getattr(act, "table", None)
         try:
-            if isinstance(table, acts.Name) and place(table) in self.plain:
+            if isinstance(table, Name) and place(table) in self.plain:
                 raise Unclear(NO_OPERATION)
             self.requests = self._with(part, act, number)
             if isinstance(act, acts.Rename):
@@ -231,10 +232,10 @@ def _makes(act: Act | None) -> Place | None:
             return place(table), column.name
         case acts.CreateTable(table=table):
             return place(table), "*"
-        case acts.Rename(kind="column", table=acts.Name() as table, new=new):
+        case acts.Rename(kind="column", table=Name() as table, new=new):
             return place(table), new
-        case acts.Rename(kind="table", table=acts.Name() as table, new=new):
-            return place(acts.Name(table.schema, new)), "*"
+        case acts.Rename(kind="table", table=Name() as table, new=new):
+            return place(Name(table.schema, new)), "*"
         case _:
             return None
 

@@ -23,7 +23,7 @@ from orchestrator.converting._model import (
 )
 from orchestrator.converting.constraint import constraint_said, request_of
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Column
+from orchestrator.dialects.postgres.script.parts import Column
 
 
 def _convert(act: acts.AddColumn, seen: Seen) -> Conversion:

@@ -22,7 +22,7 @@ from orchestrator.converting._model import (
     spelled,
 )
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Constraint, Name
+from orchestrator.dialects.postgres.script.parts import Constraint, Name
 
 
 def _convert(act: acts.AddConstraint, seen: Seen) -> Conversion:

@@ -24,7 +24,8 @@ from orchestrator.converting._model import (
 from orchestrator.converting.add_column import column_said
 from orchestrator.converting.constraint import constraint_said
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Act, Column, Constraint, Key, Name
+from orchestrator.dialects.postgres.script.acts import Act
+from orchestrator.dialects.postgres.script.parts import Column, Constraint, Key, Name
 
 _SUFFIXES = {"unique": "key", "check": "check", "foreign key": "fkey"}
 _GROUPS = {"unique": "unique", "check": "checks", "foreign key": "foreign_keys"}

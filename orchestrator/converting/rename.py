@@ -15,7 +15,7 @@ from orchestrator.converting._model import (
     spelled,
 )
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Name
+from orchestrator.dialects.postgres.script.parts import Name
 
 
 def _convert(act: acts.Rename, seen: Seen) -> Conversion:

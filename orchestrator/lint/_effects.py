@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Act, Column, Name
+from orchestrator.dialects.postgres.script.acts import Act
+from orchestrator.dialects.postgres.script.parts import Column, Name
 from orchestrator.lint._facts import Facts
 from orchestrator.lint._retyping import cost
 

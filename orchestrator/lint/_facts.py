@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from orchestrator.core.known import Known, KnownTable
-from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Expr, Name
+from orchestrator.dialects.postgres.script.parts import Expr, Name, Type
 
 
 class Facts(Protocol):
@@ -31,8 +30,8 @@ class Facts(Protocol):
     def volatile(self, expr: Expr | None) -> tuple[str, ...]:
         """The functions of an expression that are volatile or unknown."""
 
-    def constrained_domain(self, name: acts.Type) -> bool:
+    def constrained_domain(self, name: Type) -> bool:
         """Whether the type is known to be a domain with a constraint."""
 
-    def base(self, name: acts.Type) -> str | None:
+    def base(self, name: Type) -> str | None:
         """The base type of a type that is known to be a domain."""

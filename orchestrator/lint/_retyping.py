@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from orchestrator.dialects.postgres.script import acts
+from orchestrator.dialects.postgres.script.parts import Type
 from orchestrator.lint._facts import Facts
 
 _NAMES = {
@@ -22,15 +23,15 @@ _PRECISION = frozenset({"time", "timetz", "timestamp", "timestamptz", "interval"
 _FORMATTED = re.compile(r"([a-z0-9_ \".]+?)(?:\(([\d,\s-]+)\))?( with(?:out)? time zone)?(\[\])?")
 
 
-def known_type(formatted: str) -> acts.Type:
+def known_type(formatted: str) -> Type:
     """``format_type``'s text as the grammar spells it."""
     match = _FORMATTED.fullmatch(formatted)
     if match is None:
-        return acts.Type(formatted)
+        return Type(formatted)
     name, modifiers, zone, array = match.groups()
     word = name + (zone or "")
     inside = tuple(part.strip() for part in modifiers.split(",")) if modifiers else ()
-    return acts.Type(_NAMES.get(word, word), "", inside, bool(array))
+    return Type(_NAMES.get(word, word), "", inside, bool(array))
 
 
 def cost(act: acts.Retype, seen: Facts) -> tuple[bool, bool]:
@@ -45,7 +46,7 @@ def cost(act: acts.Retype, seen: Facts) -> tuple[bool, bool]:
     return rewrites, column.checked or rebuilt
 
 
-def _bare(kind: acts.Type, seen: Facts) -> acts.Type:
+def _bare(kind: Type, seen: Facts) -> Type:
     """The base type of a domain; other types as they are."""
     base = None if kind.array else seen.base(kind)
     return kind if base is None else known_type(base)
@@ -55,7 +56,7 @@ def _is_itself(act: acts.Retype) -> bool:
     return act.using is None or (act.using.columns == (act.column,) and not act.using.functions)
 
 
-def _accepts(old: acts.Type, new: acts.Type, seen: Facts) -> bool:
+def _accepts(old: Type, new: Type, seen: Facts) -> bool:
     if old == new:
         return True
     if old.array or new.array:

@@ -14,7 +14,8 @@ from importlib.resources import files
 
 from orchestrator.core.known import Known, KnownColumn, KnownTable
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Act, Expr, Name
+from orchestrator.dialects.postgres.script.acts import Act
+from orchestrator.dialects.postgres.script.parts import Expr, Name, Type
 from orchestrator.dialects.postgres.script.reading import Statement
 from orchestrator.dialects.postgres.script.sent import Part, Script, Sending
 from orchestrator.lint._effects import BLOCKS_WRITES, Effect, effect, table_of
@@ -144,18 +145,18 @@ class Situation:
             return ()
         return tuple(".".join(each) for each in expr.functions if self.volatility(each) in "v?")
 
-    def constrained_domain(self, name: acts.Type) -> bool:
+    def constrained_domain(self, name: Type) -> bool:
         """Whether the type is known to be a domain with a constraint."""
         if name.name in self.domains:
             return True
         return self.known is not None and any(each in self.known.constrained for each in self._qualified(name))
 
-    def base(self, name: acts.Type) -> str | None:
+    def base(self, name: Type) -> str | None:
         """The base type, as ``format_type`` writes it, of a type that is known to be a domain."""
         domains = self.known.domains if self.known is not None else {}
         return next((domains[each] for each in self._qualified(name) if each in domains), None)
 
-    def _qualified(self, name: acts.Type) -> list[str]:
+    def _qualified(self, name: Type) -> list[str]:
         path = self.known.search_path if self.known is not None else ()
         return [f"{schema}.{name.name}" for schema in ((name.schema,) if name.schema else path)]
 

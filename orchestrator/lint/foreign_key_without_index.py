@@ -12,14 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.dialects.postgres.script.acts import (
-    AddColumn,
-    AddConstraint,
-    Constraint,
-    CreateIndex,
-    CreateTable,
-    Name,
-)
+from orchestrator.dialects.postgres.script.acts import AddColumn, AddConstraint, CreateIndex, CreateTable
+from orchestrator.dialects.postgres.script.parts import Constraint, Name
 from orchestrator.lint._model import Remark, Rule, Tier
 from orchestrator.lint._situation import Situation
 

@@ -15,14 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.dialects.postgres.script.acts import (
-    Act,
-    Copy,
-    Insert,
-    Modify,
-    Name,
-    Opaque,
-)
+from orchestrator.dialects.postgres.script.acts import Act, Copy, Insert, Modify, Opaque
+from orchestrator.dialects.postgres.script.parts import Name
 from orchestrator.lint._effects import AE
 from orchestrator.lint._model import Remark, Rule, Tier
 from orchestrator.lint._situation import Situation

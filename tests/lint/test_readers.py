@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from orchestrator.core.known import Known, KnownColumn, KnownTable, KnownUse
-from orchestrator.dialects.postgres.script.acts import Name
+from orchestrator.dialects.postgres.script.parts import Name
 from orchestrator.dialects.postgres.script.readers import names, reads
 from orchestrator.embedded import Server
 from orchestrator.lint._run import lint

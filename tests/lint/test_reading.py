@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Name
+from orchestrator.dialects.postgres.script.parts import Name
 from orchestrator.dialects.postgres.script.reading import LONG, MANY, read
 
 DROP = "DROP TABLE victim;"

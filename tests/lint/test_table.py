@@ -13,7 +13,8 @@ import pytest
 
 from orchestrator.core.known import Known
 from orchestrator.dialects.postgres.knowing import known as look
-from orchestrator.dialects.postgres.script.acts import Act, Name
+from orchestrator.dialects.postgres.script.acts import Act
+from orchestrator.dialects.postgres.script.parts import Name
 from orchestrator.dialects.postgres.script.reading import read
 from orchestrator.dialects.postgres.script.sent import sent
 from orchestrator.embedded import Server

@@ -9,7 +9,7 @@ from typing import Any
 import postgast
 from postgast import pg_query_pb2 as nodes
 
-from orchestrator.dialects.postgres.script.acts import Expr, Key, Name, Type
+from orchestrator.dialects.postgres.script.parts import Expr, Key, Name, Type
 from orchestrator.dialects.postgres.script.saying import expression_said, type_said
 
 SERIAL = frozenset({"serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"})

@@ -8,7 +8,7 @@ from typing import Any
 from postgast import pg_query_pb2 as nodes
 
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Act, Expr, Name
+from orchestrator.dialects.postgres.script.acts import Act
 from orchestrator.dialects.postgres.script.expressions import (
     below,
     compared,
@@ -20,6 +20,7 @@ from orchestrator.dialects.postgres.script.expressions import (
     text_of,
     words,
 )
+from orchestrator.dialects.postgres.script.parts import Expr, Name
 
 _LOCKS = (
     "",

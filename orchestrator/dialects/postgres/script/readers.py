@@ -13,7 +13,7 @@ import postgast
 from google.protobuf.message import DecodeError
 from postgast import pg_query_pb2 as nodes
 
-from orchestrator.dialects.postgres.script.acts import Name
+from orchestrator.dialects.postgres.script.parts import Name
 from orchestrator.dialects.postgres.script.splitting import comments
 
 

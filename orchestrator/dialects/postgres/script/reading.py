@@ -17,8 +17,9 @@ from google.protobuf.message import DecodeError
 from postgast import pg_query_pb2 as nodes
 
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Act, Name
+from orchestrator.dialects.postgres.script.acts import Act
 from orchestrator.dialects.postgres.script.others import other_acts
+from orchestrator.dialects.postgres.script.parts import Name
 from orchestrator.dialects.postgres.script.splitting import commas, pieces, resume, skip
 from orchestrator.dialects.postgres.script.tables import Spot, alter_table, create_table
 

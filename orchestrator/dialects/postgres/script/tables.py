@@ -8,7 +8,7 @@ from typing import Any
 from postgast import pg_query_pb2 as nodes
 
 from orchestrator.dialects.postgres.script import acts
-from orchestrator.dialects.postgres.script.acts import Act, Column, Constraint, Key, Name
+from orchestrator.dialects.postgres.script.acts import Act
 from orchestrator.dialects.postgres.script.expressions import (
     SERIAL,
     expression,
@@ -18,6 +18,7 @@ from orchestrator.dialects.postgres.script.expressions import (
     type_of,
     words,
 )
+from orchestrator.dialects.postgres.script.parts import Column, Constraint, Key, Name
 
 _KINDS = {
     nodes.CONSTR_CHECK: "check",
