@@ -25,7 +25,8 @@ from pydantic import (
 
 from orchestrator import marked
 from orchestrator.core.errors import Invalid, OrchError
-from orchestrator.core.plan import GatePolicy, Operation, Query, Settings
+from orchestrator.core.gate import GatePolicy
+from orchestrator.core.plan import Operation, Query, Settings
 from orchestrator.core.reading import Readers
 from orchestrator.sections import (
     BackfillSettings,

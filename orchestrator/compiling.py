@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.asked import Asked
 from orchestrator.core.catalog import TableName
+from orchestrator.core.compose import compose
 from orchestrator.core.errors import Blocked, PlanRefused, Stale
 from orchestrator.core.expected import Size, expected
 from orchestrator.core.footprint import clash
 from orchestrator.core.partitioned import CreatePartitionedIndex
-from orchestrator.core.plan import Plan, compose, parse_plan, plan_json, takes_away
+from orchestrator.core.plan import Plan, parse_plan, plan_json, takes_away
 from orchestrator.core.step import AddExclusion, CreateIndex
 from orchestrator.core.view import PlanView, StepView
 from orchestrator.plugins import discover

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from orchestrator.change import ChangeFile, json_schema, parse, read
 from orchestrator.core.errors import Invalid
-from orchestrator.core.plan import GatePolicy, Query, Settings
+from orchestrator.core.gate import GatePolicy
+from orchestrator.core.plan import Query, Settings
 from orchestrator.plugins import discover
 from tests.conformance.example import Case, cases
 

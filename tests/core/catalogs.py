@@ -7,7 +7,8 @@ from typing import Any
 
 from orchestrator.core.asked import ExpressionFacts, Question
 from orchestrator.core.catalog import Catalog, Column, Constraint, Index, Table, TableName
-from orchestrator.core.plan import Plan, Settings, compose
+from orchestrator.core.compose import compose
+from orchestrator.core.plan import Plan, Settings
 from orchestrator.plugins import discover
 
 ORDERS = Table(

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.core import ramp
+from orchestrator.core.compose import ramped
 from orchestrator.core.errors import PlanRefused
-from orchestrator.core.plan import PlannedStep, Settings, ramped
+from orchestrator.core.plan import PlannedStep, Settings
 from orchestrator.core.step import SwitchReads
 from state.model import StepRow, StepStatus
 
