@@ -25,11 +25,11 @@ async def test_what_happens_elsewhere_is_followed_until_somebody_reads(shop: Ser
         events = app.screen.query_one(PickList)
         await asyncio.to_thread(shop.pause, "orders-note", reason="peak traffic")
         await until_text(pilot, app, "1 since linked")
-        newest = events.selected
         await until_text(pilot, app, '"peak traffic"')
+        newest = events.selected
         await pilot.press("j")
+        await until(pilot, lambda: events.selected != newest, "the one before is read")
         reading = events.selected
-        assert reading != newest
         await asyncio.to_thread(shop.resume, "orders-note")
         await until_text(pilot, app, "hold.lifted")
         assert events.selected == reading

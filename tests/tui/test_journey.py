@@ -25,6 +25,12 @@ from tui.everything import EverythingModal
 from tui.help import HelpScreen
 from tui.screenshot import screen_text
 
+
+async def until_told(pilot: Pilot[int], app: OrchApp, words: str) -> None:
+    """Wait until the screen has a line of some words."""
+    await until(pilot, lambda: re.search(words, screen_text(app)), words)
+
+
 BACKFILLED = """
 change: orders-quantity-bigint
 title: Widen a column
@@ -108,9 +114,9 @@ async def test_find_approve_hold_and_read_who_did_what(release: Service, connect
         assert held.state is State.BACKFILLING
 
         await by_help(pilot, app, "who did what")
-        shown = await until_text(pilot, app, "chain intact")
-        assert re.search(r"postgres +orders-note +gate.approved", shown)
-        assert re.search(r"postgres +orders-quant..bigint +hold.set", shown)
+        await until_text(pilot, app, "chain intact")
+        await until_told(pilot, app, r"postgres +orders-note +gate.approved")
+        await until_told(pilot, app, r"postgres +orders-quant..bigint +hold.set")
 
 
 @piloted
