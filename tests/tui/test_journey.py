@@ -25,12 +25,6 @@ from tui.everything import EverythingModal
 from tui.help import HelpScreen
 from tui.screenshot import screen_text
 
-
-async def until_told(pilot: Pilot[int], app: OrchApp, words: str) -> None:
-    """Wait until the screen has a line of some words."""
-    await until(pilot, lambda: re.search(words, screen_text(app)), words)
-
-
 BACKFILLED = """
 change: orders-quantity-bigint
 title: Widen a column
@@ -67,6 +61,11 @@ def release(database: str, connect: Connect) -> Iterator[Service]:
 def named(app: OrchApp) -> str:
     """The row of keys."""
     return screen_text(app).rstrip().splitlines()[-1]
+
+
+async def until_told(pilot: Pilot[int], app: OrchApp, words: str) -> None:
+    """Wait until the screen has a line of some words."""
+    await until(pilot, lambda: re.search(words, screen_text(app)), words)
 
 
 async def press(pilot: Pilot[int], app: OrchApp, key: str, word: str) -> None:
