@@ -14,8 +14,8 @@ from textual.widgets import Button, Input
 
 from orchestrator.core.errors import Invalid, Stale
 from state.machine import TERMINAL
-from state.model import Approval, GateName, Hold, State
-from tests.tui.fakes import NOW, FakeService, approval, at_gate, fleet, status
+from state.model import GateName, Hold, State
+from tests.tui.fakes import NOW, FakeService, at_gate, fleet, status
 from tests.tui.harness import piloted, running, until, until_text
 from tui.app import OrchApp
 from tui.confirm import IntentModal
@@ -144,28 +144,6 @@ async def test_other_gates_need_no_typed_id_and_enter_alone_never_says_yes() -> 
         await pilot.pause()
         assert service.asked == []
         assert not isinstance(app.screen, IntentModal)
-
-
-@pytest.mark.parametrize(
-    ("approvals", "words"),
-    [
-        ((), "ops-a requested this change, and this gate asks for other people"),
-        ((approval(GateName.SWITCH_READS, "ops-a"),), "ops-a has approved this gate already"),
-    ],
-)
-@piloted
-async def test_who_may_not_approve_reads_so_before_trying(approvals: tuple[Approval, ...], words: str) -> None:
-    service = gate_service()
-    gate = service.changes["orders-status"].gate
-    assert gate is not None
-    assert gate.phase is GateName.SWITCH_READS
-    service.change("orders-status", gate=replace(gate, spoken_for=("ops-a",)), approvals=approvals)
-    async with running(service) as (app, pilot):
-        await pilot.press("j", "A")
-        await until_text(pilot, app, words)
-        assert yes(app).disabled
-        await pilot.press("escape", "D")
-        await until_text(pilot, app, "a reason is required")
 
 
 @pytest.mark.parametrize("what", ["version", "evidence"])
