@@ -108,13 +108,12 @@ def bound(step: Backfill, start: tuple[str, ...] | None) -> Composed:
     )
 
 
-def pages(start: int, end: int, stripes: int = 1, stripe: int = 0) -> Composed:
+def pages(start: int, end: int, stripes: int = 1, stripe: int = 0) -> SQL:
     """Rows of a range of pages; of several stripes (a power of two up to 256), those of one."""
-    where = fill("ctid >= {a}::tid AND ctid < {b}::tid", a=literal(f"({start},0)"), b=literal(f"({end},0)"))
-    if stripes == 1:
-        return where
-    place = "pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5)"
-    return fill("{w} AND " + place + " & {mask} = {n}", w=where, mask=literal(stripes - 1), n=literal(stripe))
+    where = f"ctid >= '({start:d},0)'::tid AND ctid < '({end:d},0)'::tid"
+    if stripes > 1:
+        where += f" AND pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5) & {stripes - 1:d} = {stripe:d}"
+    return raw(where)
 
 
 def at(tids: Iterable[str]) -> Composed:
