@@ -36,18 +36,26 @@ TABLES = (
 
 
 class Round(NamedTuple):
-    """The same table filled by one UPDATE, by one beside the sync of a change, and by the backfill of that change."""
+    """The same table filled in four ways.
+
+    By one UPDATE; by one beside the sync of a change; by a loop of the backfill's UPDATEs beside it, one transaction each; by the
+    backfill. ``loop`` and ``walk`` are the seconds of its batches alone, without what comes before and after.
+    """
 
     whole: Took
     synced: Took
+    bare: Took
     ours: Took
+    loop: float
+    walk: float
 
 
 def against_one_update(url: str, table: Table) -> list[Ratio]:
     """Our backfill phase (with lease, fence, cursor, events and the proof of NOT NULL) against one UPDATE and SET NOT NULL.
 
-    What the UPDATE costs more once the sync's triggers are there, though they stay out of it, is told beside: PostgreSQL
-    locks a row, and logs that, before it asks a BEFORE ROW trigger whether it has anything to do.
+    Where the rest goes is told beside. Once the sync's triggers are there, PostgreSQL locks a row, and logs that, before it asks
+    a BEFORE ROW trigger whether it has anything to do; batches read a window once for each stripe; then come cursor, fence,
+    controller and events.
     """
     name = f"{table.name}, {table.rows:,} rows, against one UPDATE:"
     rounds = [_round(url, table, f"one-{abs(hash(table)) % 10**6}-{number}") for number in range(ROUNDS)]
@@ -57,8 +65,15 @@ def against_one_update(url: str, table: Table) -> list[Ratio]:
         "size after, to before": [each.ours.size / each.ours.before for each in rounds],
         "of the same UPDATE beside the sync, rows/s": [each.whole.seconds / each.synced.seconds for each in rounds],
         "of the same UPDATE beside the sync, WAL": [each.synced.wal / each.whole.wal for each in rounds],
+        "of a bare loop of our UPDATEs, rows/s": [each.whole.seconds / each.bare.seconds for each in rounds],
+        "of a bare loop of our UPDATEs, WAL": [each.bare.wal / each.whole.wal for each in rounds],
     }
-    return [Ratio(f"{name} {what}", "×", tuple(values)) for what, values in figures.items()]
+    walked = Ratio(
+        f"{table.name}, the walk against a bare loop of its UPDATEs",
+        "× the time (bar: 1.1)",
+        tuple(each.walk / each.loop for each in rounds),
+    )
+    return [*(Ratio(f"{name} {what}", "×", tuple(values)) for what, values in figures.items()), walked]
 
 
 def _round(url: str, table: Table, change: str) -> Round:
@@ -66,21 +81,70 @@ def _round(url: str, table: Table, change: str) -> Round:
         table.make(link)
         link.execute("ALTER TABLE orders ADD COLUMN customer_email text")
         whole = measured(link, lambda: _one_update(link))
+        synced = _beside_sync(url, link, table, f"{change}-synced", lambda: _one_update(link))
         table.make(link)
-        prepared(url, f"{change}-synced", table.lanes)
-        link.execute("SET orch.own = 'on'")
-        synced = measured(link, lambda: _one_update(link))
-        taken_back(url, f"{change}-synced")
-        table.make(link)
-        ours = measured(link, prepared(url, change, table.lanes))
+        heard = Heard([], [])
+        run = prepared(url, change, table.lanes)
+        ours = measured(link, lambda: heard.of(run))
+        taken_back(url, change)
+        loops: list[float] = []
+        bare = _beside_sync(url, link, table, f"{change}-bare", lambda: loops.append(_loop(link, heard.sent)))
+    return Round(whole, synced, bare, ours, loops[0], heard.seconds[0])
+
+
+def _beside_sync(url: str, link: psycopg.Connection, table: Table, change: str, work: Callable[[], None]) -> Took:
+    """Some work on the table anew, beside a sync whose triggers leave this session's writes alone."""
+    table.make(link)
+    prepared(url, change, table.lanes)
+    link.execute("SET orch.own = 'on'")
+    took = measured(link, work)
+    link.execute("RESET orch.own")
     taken_back(url, change)
-    return Round(whole, synced, ours)
+    return took
 
 
 def _one_update(link: psycopg.Connection) -> None:
     """What people do without orch."""
     link.execute("UPDATE orders SET customer_email = email WHERE customer_email IS NULL")
-    link.execute("ALTER TABLE orders ALTER customer_email SET NOT NULL")
+    link.execute(_PROOF)
+
+
+def _loop(link: psycopg.Connection, sent: list[bytes]) -> float:
+    """The same statements, one transaction each; returns the seconds they took, without those of the proof."""
+    link.execute("SET synchronous_commit = off")
+    started = time.perf_counter()
+    for statement in sent:
+        link.execute(b"BEGIN; " + statement + b"; COMMIT")
+    seconds = time.perf_counter() - started
+    link.execute("RESET synchronous_commit")
+    link.execute(_PROOF)
+    return seconds
+
+
+_PROOF = "ALTER TABLE orders ALTER customer_email SET NOT NULL"
+
+
+class Heard(NamedTuple):
+    """What a backfill sent, and the seconds of its batches."""
+
+    sent: list[bytes]
+    seconds: list[float]
+
+    def of(self, run: Callable[[], None]) -> None:
+        """Run it, and listen."""
+        message, walk = backfill._sent, Lanes.fill
+
+        def listening(send: Any, step: Any, mark: Any, statement: Any, *rest: Any) -> Any:
+            self.sent.append(text(statement).encode())
+            return message(send, step, mark, statement, *rest)
+
+        def timed(lanes: Lanes) -> None:
+            started = time.perf_counter()
+            walk(lanes)
+            self.seconds.append(time.perf_counter() - started)
+
+        with patch.object(backfill, "_sent", listening), patch.object(Lanes, "fill", timed):
+            run()
 
 
 _DIRECTION = """
@@ -130,46 +194,6 @@ def _touch_all(link: psycopg.Connection) -> None:
         (last,) = link.execute(_TOUCH, (last,)).fetchone() or (None,)
 
 
-def overhead(url: str) -> list[Ratio]:
-    """The walk with controller, cursor, fence, lease and events, against a loop of the same UPDATEs without any of it."""
-    table = Table("no index")
-    rounds = []
-    for round_ in range(ROUNDS):
-        with psycopg.connect(url, autocommit=True) as link:
-            table.make(link)
-            ours, sent = _listened(prepared(url, f"over-{round_}"))
-            taken_back(url, f"over-{round_}")
-            table.make(link)
-            prepared(url, f"bare-{round_}")
-            link.execute("SET orch.own = 'on'; SET synchronous_commit = off")
-            started = time.perf_counter()
-            for statement in sent:
-                link.execute(b"BEGIN; " + statement + b"; COMMIT")
-            rounds.append(ours / (time.perf_counter() - started))
-        taken_back(url, f"bare-{round_}")
-    return [Ratio("the walk against a bare loop of its UPDATEs", "× the time (bar: 1.1)", tuple(rounds))]
-
-
-def _listened(run: Callable[[], None]) -> tuple[float, list[bytes]]:
-    """Seconds of the walk, and the UPDATEs it sent."""
-    sent: list[bytes] = []
-    seconds: list[float] = []
-    message, walk = backfill._sent, Lanes.fill
-
-    def listening(send: Any, step: Any, mark: Any, statement: Any, *rest: Any) -> Any:
-        sent.append(text(statement).encode())
-        return message(send, step, mark, statement, *rest)
-
-    def timed(lanes: Lanes) -> None:
-        started = time.perf_counter()
-        walk(lanes)
-        seconds.append(time.perf_counter() - started)
-
-    with patch.object(backfill, "_sent", listening), patch.object(Lanes, "fill", timed):
-        run()
-    return seconds[0], sent
-
-
 def at_scale(url: str) -> list[Ratio]:
     """The cost of a row in a table ten times as big, and the memory of the worker that fills it, a process of its own."""
     seconds, memory = [], []
@@ -202,4 +226,4 @@ def all_of_it(url: str) -> list[Ratio]:
     """Every figure about the backfill alone."""
     ratios = [ratio for table in TABLES for ratio in against_one_update(url, table)]
     touched = [ratio for table in (BARE, INDEXED) for ratio in against_touching(url, table)]
-    return [*ratios, *touched, *overhead(url), *at_scale(url)]
+    return [*ratios, *touched, *at_scale(url)]
