@@ -6,7 +6,8 @@ old column is parked, not dropped, at contract.
 With `switch_reads: {by: views}` no row is touched: expand makes a schema for the new version with an updatable view of the
 table, in which the column has its new name, and the new version puts that schema first in its `search_path`. Contract renames
 the column itself, the view goes on working, and purge drops the view: the table behind it has the new name by then. Columns
-that are unique, referenced, an identity, generated, or named by views and policies can be renamed so.
+that are unique, referenced, an identity, generated, or named by views and policies can be renamed so. By views it is refused
+before PostgreSQL 15, where a view is read with its owner's rights.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Old versions go on with the table itself, of which nothing changes: what they have prepared, copy or look up goes on working.
 New versions read and write through an updatable view that is read as its invoker (``security_invoker``), with the table's
 owner, privileges and policies. Contract drops the view and renames the table in one short transaction; undo turns it back.
+Refused before PostgreSQL 15, where a view is read with its owner's rights.
 """
 
 from __future__ import annotations
