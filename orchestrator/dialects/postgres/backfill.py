@@ -25,8 +25,9 @@ SETTINGS = "SET statement_timeout = 0; SET lock_timeout = '50ms'; SET synchronou
 """Of a session that sends batches. A batch holds what it has updated while it waits for a lock: not for long."""
 ROTATE_EVERY = 10_000
 """Updates of one marker row, after which it moves on (F25)."""
-_UPDATE = "UPDATE orch_target.marker SET cursor = {c}, passed = passed OR {last}, rows_done = {rows}, "
-_WHICH = "fence = {f}, plan_sha256 = {p} WHERE step_id = {s} AND lane = {lane} AND turn = {turn}"
+_UPDATE = """
+UPDATE orch_target.marker SET cursor = {c}, passed = passed OR {last}, fence = {f}, plan_sha256 = {p}, rows_done = {rows}
+ WHERE step_id = {s} AND lane = {lane} AND turn = {turn}"""
 _ROTATE = """
 WITH gone AS (DELETE FROM orch_target.marker WHERE step_id = {s} AND lane = {lane} AND turn = {turn} RETURNING passed)
 INSERT INTO orch_target.marker (step_id, lane, turn, fence, plan_sha256, cursor, rows_done, passed)
@@ -175,17 +176,14 @@ def _move(mark: Mark, cursor: Cursor, last: bool) -> Composed:
     A held snapshot keeps every version of a row, and whoever looks it up goes through all of them (F25). So now and then the
     marker goes over to another row: of another key, since the old versions would stand under the same one in the index.
     """
-    moved = {"c": _array(cursor.position), "last": literal(last), "rows": literal(cursor.rows)}
-    if cursor.moves >= ROTATE_EVERY:
-        return fill(_ROTATE, **moved, **_marker(mark, cursor.lane, cursor.turn))
-    return joined("", [fill(_UPDATE, **moved), _which(mark, cursor.lane, cursor.turn)])
-
-
-def _marker(mark: Mark, lane: int, turn: int) -> dict[str, Composable]:
-    values = {"f": mark.fence, "p": mark.plan_sha256, "s": mark.step_id, "lane": lane, "turn": turn}
-    return {place: literal(value) for place, value in values.items()}
-
-
-@lru_cache(maxsize=64)
-def _which(mark: Mark, lane: int, turn: int) -> SQL:
-    return written(fill(_WHICH, **_marker(mark, lane, turn)))
+    return fill(
+        _ROTATE if cursor.moves >= ROTATE_EVERY else _UPDATE,
+        lane=literal(cursor.lane),
+        turn=literal(cursor.turn),
+        rows=literal(cursor.rows),
+        c=_array(cursor.position),
+        last=literal(last),
+        f=literal(mark.fence),
+        p=literal(mark.plan_sha256),
+        s=literal(mark.step_id),
+    )
